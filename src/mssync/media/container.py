@@ -1,0 +1,93 @@
+"""Opening and decoding what FFmpeg knows, without trusting it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import av
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from mssync.errors import InputError
+from mssync.media.files import PathLike, readable_file
+
+_Frame = TypeVar("_Frame", AudioFrame, VideoFrame)
+AnyPacket = Packet[Any]
+
+
+@contextmanager
+def open_media(path: PathLike, what: str) -> Iterator[InputContainer]:
+    """Open a sound or video file for reading.
+
+    The bytes come through a Python file and every protocol is switched off, so a playlist dressed up as a
+    sound cannot make FFmpeg open other files or addresses.
+
+    Raises:
+        InputError: not a readable file, or not one that FFmpeg knows.
+    """
+    source = readable_file(path, what)
+    with source.open("rb") as handle:
+        try:
+            container = av.open(
+                handle, "r", container_options={"protocol_whitelist": "none"}, metadata_errors="replace"
+            )
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise InputError(
+                f"The {what} {source} cannot be opened: it is damaged or of an unknown kind; "
+                "convert it to WAV, MP3 or MP4."
+            ) from error
+        with container:
+            yield container
+
+
+def sound_stream(container: InputContainer, path: PathLike) -> AudioStream:
+    """Return the main sound track that can be decoded, or raise :class:`InputError`."""
+    tracks = container.streams.audio
+    if not tracks:
+        raise InputError(f"The file {path} has no sound track; give a recording with speech.")
+    track = container.streams.best("audio") or tracks[0]
+    if not isinstance(track, AudioStream) or track.codec_context is None:
+        raise InputError(f"The sound of {path} uses an unknown codec; convert it to WAV or MP3.")
+    return track
+
+
+def video_stream(container: InputContainer, path: PathLike) -> VideoStream:
+    """Return the main picture track that can be decoded (cover art is none), or raise :class:`InputError`."""
+    tracks = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not tracks:
+        raise InputError(f"The file {path} has no video track; give a video.")
+    best = container.streams.best("video")
+    track = best if isinstance(best, VideoStream) and best in tracks else tracks[0]
+    if track.codec_context is None:
+        raise InputError(f"The video {path} uses an unknown codec; convert it to MP4 (H.264).")
+    return track
+
+
+def decode(
+    container: InputContainer, stream: AudioStream | VideoStream, kind: type[_Frame]
+) -> Iterator[tuple[AnyPacket, _Frame]]:
+    """Yield ``(packet, frame)`` for whatever can be decoded; damaged packets and tails are passed over."""
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return
+        except (av.FFmpegError, OSError):
+            # The file breaks off here. An empty packet asks the decoder for the frames it still holds.
+            packet = Packet()
+            packet.stream = stream
+        try:
+            frames = packet.decode()
+        except (av.FFmpegError, ValueError):
+            continue
+        for frame in frames:
+            if isinstance(frame, kind):
+                yield packet, frame

@@ -1,0 +1,220 @@
+"""Sound to motion at run time: the exported generator on ONNX Runtime, as a stream with explicit state.
+
+``state, rows = generator.block(state, sound)`` is the whole interface: fixed-size state, fixed blocks of eight frames,
+so that any chunking of the sound gives the same motion.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mssync.errors import AssetError, InputError
+from mssync.motion.blinks import BlinkModel, BlinkProcess
+from mssync.motion.mesh import HEAD_NAMES
+from mssync.motion.space import FPS
+from mssync.speech.activity import ActivityStream, GateStream
+from mssync.speech.features import BANDS, FEATURE_RANGE, STEPS_PER_FRAME, FeatureStream
+
+Array = NDArray[np.float32]
+
+CONTEXT_FRAMES: Final = 48
+LOOKAHEAD_FRAMES: Final = 12
+BLOCK_FRAMES: Final = 8
+SILENT_EXPRESSION: Final = 0.25  # share of the expression that stays while nobody speaks
+
+
+@dataclass(frozen=True)
+class MotionOptions:
+    """The knobs of motion.
+
+    Attributes:
+        seed: same inputs, seed and version give the same motion.
+        head: head-motion amount; 1 = as people do, 0 = still.
+        mouth: amount of articulation; 1 = as people do.
+        blink: blink rate; 1 = as people do, 0 = never.
+    """
+
+    seed: int = 0
+    head: float = 1.0
+    mouth: float = 1.0
+    blink: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name, low, high in (("head", 0.0, 3.0), ("mouth", 0.0, 3.0), ("blink", 0.0, 10.0)):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise InputError(f"--{name} must lie between {low:g} and {high:g}, not {value}.")
+        if not 0 <= self.seed < 2**63:
+            raise InputError(f"--seed must be a whole number from 0 to 2^63 - 1, not {self.seed}.")
+
+
+@dataclass
+class GeneratorState:
+    """All that the generator remembers: plain arrays of fixed size (see :meth:`arrays` for saving)."""
+
+    pose: Array
+    velocity: Array
+    keys: Array
+    values: Array
+    mask: Array
+    style: Array
+    rng: np.random.Generator
+
+    def arrays(self) -> dict[str, Array]:
+        """The network's part of the state, by name."""
+        return {n: getattr(self, n) for n in ("pose", "velocity", "keys", "values", "mask")}
+
+
+class MotionGenerator:
+    """The two exported graphs.
+
+    Args:
+        folder: model folder with ``sound.onnx`` and ``step.onnx``.
+        manifest: its parsed manifest.
+        device: ``cpu``, ``cuda``, or ``auto`` (the first that ONNX Runtime offers).
+        threads: for the sound encoder; the step graph is too small to share.
+    """
+
+    def __init__(
+        self, folder: Path, manifest: dict[str, Any], *, device: str = "cpu", threads: int = 1
+    ) -> None:
+        self._sound = _session(folder / "sound.onnx", device, threads)
+        self._step = _session(folder / "step.onnx", device, 1)
+        self._shape: dict[str, int] = {k: int(v) for k, v in manifest["shape"].items()}
+        self._scales = np.asarray(manifest["scales"], np.float32)
+        style = manifest["style"]
+        self._energy = np.asarray(style["default"], np.float32)
+        self.columns = len(self._scales)
+
+    def start(self, seed: int) -> GeneratorState:
+        """The state before the first frame: the photo's own pose, nothing remembered, one style drawn from the seed."""
+        s = self._shape
+        rng = np.random.default_rng([seed, 0x5EED])
+        drawn = rng.standard_normal(s["style"] - len(self._energy)).astype(np.float32)
+        return GeneratorState(
+            np.zeros((1, s["motion"]), np.float32),
+            np.zeros((1, s["motion"]), np.float32),
+            np.zeros((1, s["window"], s["width"]), np.float32),
+            np.zeros((1, s["window"], s["width"]), np.float32),
+            np.full((1, s["window"]), -1e4, np.float32),
+            np.concatenate([self._energy, drawn])[None],
+            rng,
+        )
+
+    def block(self, state: GeneratorState, sound: Array) -> tuple[GeneratorState, Array]:
+        """Eight frames of motion.
+
+        Args:
+            state: from :meth:`start` or the call before; it is not changed.
+            sound: ``(4 (48 + 8 + 12), 26)`` features around the block.
+        Returns:
+            the next state and ``(8, D)`` rows in the motion space's units.
+        """
+        levels = self._sound.run(None, {"sound": sound[None]})[0]
+        rng = np.random.default_rng()
+        rng.bit_generator.state = state.rng.bit_generator.state
+        noise = rng.standard_normal((levels.shape[1], self._shape["noise"])).astype(np.float32)
+        now = state.arrays()
+        rows = np.empty((levels.shape[1], self.columns), np.float32)
+        for t in range(levels.shape[1]):
+            extra = np.concatenate([state.style, noise[t : t + 1]], 1)
+            out = self._step.run(None, {**now, "sound": levels[:, t], "extra": extra})
+            mask = np.concatenate([now["mask"][:, 1:], np.zeros((1, 1), np.float32)], 1)
+            now = {"pose": out[0], "velocity": out[1], "keys": out[2], "values": out[3], "mask": mask}
+            rows[t] = out[0][0]
+        return GeneratorState(**now, style=state.style, rng=rng), rows * self._scales
+
+
+class MotionStream:
+    """Sound in, motion out, any chunk sizes: features, silence, generator, blinks and knobs in one stream.
+
+    Args:
+        generator: the model.
+        blinks: how people blink.
+        options: the knobs.
+    """
+
+    def __init__(self, generator: MotionGenerator, blinks: BlinkModel, options: MotionOptions) -> None:
+        self._generator, self._options = generator, options
+        self._features, self._activity, self._gate = FeatureStream(), ActivityStream(), GateStream()
+        self._blinks = BlinkProcess(blinks, options.seed, options.blink)
+        self._state = generator.start(options.seed)
+        silent = CONTEXT_FRAMES * STEPS_PER_FRAME
+        self._sound = np.full((silent, BANDS), FEATURE_RANGE[0], np.float32)
+        self._open = np.zeros(0, np.float32)
+        self._made = 0
+
+    def push(self, samples: Array) -> Array:
+        """Give sound ``(n,)`` at 16 kHz; returns the rows ``(k, D)`` that became ready (k may be 0)."""
+        self._sound = np.concatenate([self._sound, self._features.push(samples)])
+        self._open = np.concatenate([self._open, self._gate.push(self._activity.push(samples))])
+        return self._blocks(None)
+
+    def flush(self) -> Array:
+        """The sound has ended: the rest of the rows; their total is ceil(samples / 640)."""
+        self._sound = np.concatenate([self._sound, self._features.flush()])
+        tail = self._gate.push(self._activity.flush())
+        self._open = np.concatenate([self._open, tail, self._gate.flush()])
+        end = self._made + len(self._open)
+        after = (BLOCK_FRAMES + LOOKAHEAD_FRAMES) * STEPS_PER_FRAME
+        self._sound = np.concatenate([self._sound, np.full((after, BANDS), FEATURE_RANGE[0], np.float32)])
+        return self._blocks(end)
+
+    def _blocks(self, end: int | None) -> Array:
+        need = (CONTEXT_FRAMES + BLOCK_FRAMES + LOOKAHEAD_FRAMES) * STEPS_PER_FRAME
+        out = [np.zeros((0, self._generator.columns), np.float32)]
+        while len(self._sound) >= need and (end is not None or len(self._open) >= BLOCK_FRAMES):
+            if end is not None and self._made >= end:
+                break
+            self._state, rows = self._generator.block(self._state, self._sound[:need])
+            n = BLOCK_FRAMES if end is None else min(BLOCK_FRAMES, end - self._made)
+            out.append(self._finish(rows[:n], self._open[:n]))
+            self._open = self._open[n:]
+            self._sound = self._sound[BLOCK_FRAMES * STEPS_PER_FRAME :]
+            self._made += n
+        return np.concatenate(out)
+
+    def _finish(self, rows: Array, gate: Array) -> Array:
+        """Knobs, silence and blinks on one block."""
+        o, h = self._options, len(HEAD_NAMES)
+        rows = rows.copy()
+        rows[:, :h] *= o.head
+        rows[:, h:-5] *= o.mouth * (SILENT_EXPRESSION + (1 - SILENT_EXPRESSION) * gate[:, None])
+        rows[:, -5] = np.maximum(rows[:, -5], 0.0) * o.mouth * gate
+        lids = np.clip(rows[:, -4:-2], -0.2, 0.6)
+        blink = self._blinks.next(len(rows))[:, None]
+        rows[:, -4:-2] = lids + (1.0 - lids) * blink
+        # The eyes answer the head; a still head needs no answer.
+        rows[:, -2:] *= min(o.head, 1.0)
+        return rows
+
+
+def latency_seconds() -> float:
+    """How far behind the sound a live motion row can be: look-ahead plus one block."""
+    return (LOOKAHEAD_FRAMES + BLOCK_FRAMES) / FPS
+
+
+def _session(path: Path, device: str, threads: int) -> Any:
+    import onnxruntime as ort
+
+    have = ort.get_available_providers()
+    wanted = {
+        "cpu": ["CPUExecutionProvider"],
+        "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
+        "auto": [p for p in have if p in ("CUDAExecutionProvider", "CPUExecutionProvider")],
+    }.get(device)
+    if wanted is None or wanted[0] not in have:
+        raise InputError(f"The device {device!r} cannot be used here; use --device cpu.")
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return ort.InferenceSession(str(path), options, providers=wanted)
+    except Exception as e:  # onnxruntime raises its own, undocumented types
+        raise AssetError(f"{path} cannot be loaded as a network; install mssync again.") from e

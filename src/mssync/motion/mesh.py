@@ -1,0 +1,277 @@
+"""The default motion space ``mesh``: rigid head + expression basis + lips, lids and gaze of their own.
+
+The head is rigid by construction: nothing in this space can shear or melt it. Pose is relative (to the photo, or to
+the middle pose of a clip); the lip gap is absolute (0 = the lips touch).
+"""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mssync.errors import AssetError, InputError
+from mssync.face import shape as fs
+from mssync.face import topology as topo
+from mssync.face.tracking import Face, Track
+from mssync.motion import lips
+from mssync.motion.space import Column, Controls, Motion
+
+Array = NDArray[np.float32]
+Array64 = NDArray[np.float64]
+
+HEAD: Final = (
+    Column("rot_x", "rad", "rotation vector, picture axes: + nods the chin towards the chest"),
+    Column("rot_y", "rad", "rotation vector: + turns the nose towards the picture's left"),
+    Column("rot_z", "rad", "rotation vector: + tilts clockwise in the picture"),
+    Column("trans_x", "inter-ocular distances", "+ moves to the picture's right"),
+    Column("trans_y", "inter-ocular distances", "+ moves down"),
+    Column("log_scale", "log", "+ comes nearer"),
+)
+MOUTH: Final = (
+    Column("lip_gap", "inter-ocular distances", "between the inner edges of the lips; 0 = they touch"),
+)
+EYES: Final = (
+    Column("lid_left", "share", "closure of the subject's left eye: 0 = its own open state, 1 = shut"),
+    Column("lid_right", "share", "closure of the subject's right eye"),
+    Column("gaze_x", "eye widths", "irises, + to the picture's right, relative to rest"),
+    Column("gaze_y", "eye widths", "irises, + down, relative to rest"),
+)
+HEAD_NAMES: Final = tuple(c.name for c in HEAD)
+EYE_POINTS: Final = tuple(
+    sorted(
+        {
+            *topo.RIGHT_EYE, *topo.LEFT_EYE, *topo.RIGHT_CREASE_UPPER, *topo.LEFT_CREASE_UPPER,
+            *topo.RIGHT_CREASE_LOWER, *topo.LEFT_CREASE_LOWER, *topo.RIGHT_IRIS, *topo.LEFT_IRIS,
+        }
+    )
+)  # fmt: skip
+# A blink is mostly the upper lid coming down.
+UPPER_LID_SHARE: Final = 0.88
+CREASE_SHARE: Final = 0.35
+MAX_GAZE: Final = 0.25
+
+
+@dataclass(frozen=True)
+class Rest:
+    """A face made ready to be moved.
+
+    Attributes:
+        shape: ``(478, 3)`` head-frame shape whose lips touch and whose expression is otherwise kept.
+        pose: the photo's own pose; motion is relative to it.
+    """
+
+    shape: Array
+    pose: fs.HeadPose
+
+
+@dataclass(frozen=True)
+class MeshSpace:
+    """The space, as fitted on real faces (``mssync train space``).
+
+    Attributes:
+        template: ``(478, 3)`` mean neutral face, head frame.
+        basis: ``(K, 478, 3)`` expression directions; coefficients have unit RMS in the training data.
+        blend: ``(52, 478, 3)`` shape change per unit of each blendshape score (ridge regression).
+        opening: ``(478, 3)`` shape change per unit of lip gap.
+        gap_zero: measured gap of touching lips (the tracker leaves a sliver), inter-ocular distances.
+    """
+
+    template: Array
+    basis: Array
+    blend: Array
+    opening: Array
+    gap_zero: float
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        expr = tuple(
+            Column(f"expr_{i:02d}", "training RMS", "expression basis coefficient")
+            for i in range(len(self.basis))
+        )
+        return HEAD + expr + MOUTH + EYES
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The column names in order."""
+        return tuple(c.name for c in self.columns)
+
+    @cached_property
+    def _projector(self) -> Array64:
+        b = self.basis.reshape(len(self.basis), -1).astype(np.float64)
+        return np.asarray(np.linalg.pinv(b), np.float64)
+
+    @staticmethod
+    def load(path: Path) -> MeshSpace:
+        """Read the fitted arrays.
+
+        Raises:
+            AssetError: the file is missing or damaged.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as z:
+                return MeshSpace(z["template"], z["basis"], z["blend"], z["opening"], float(z["gap_zero"]))
+        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as e:
+            raise AssetError(
+                f"The motion space file {path} is missing or damaged; install mssync again."
+            ) from e
+
+    def save(self, path: Path) -> None:
+        """Write the fitted arrays, half precision where that is enough."""
+        np.savez_compressed(
+            path,
+            template=self.template,
+            basis=self.basis.astype(np.float32),
+            blend=self.blend.astype(np.float16),
+            opening=self.opening,
+            gap_zero=np.float32(self.gap_zero),
+        )
+
+    # ---- faces ------------------------------------------------------------------------------------------------
+
+    def neutral(self, points: Array, blendshapes: Array) -> Array:
+        """The neutral shape ``(478, 3)`` of a face that may smile or talk: its shape less what the scores explain.
+
+        Args:
+            points: ``(478, 3)`` or ``(T, 478, 3)`` pixels; frames are averaged.
+            blendshapes: ``(52,)`` or ``(T, 52)``.
+        """
+        pts = points.reshape(-1, topo.POINTS, 3)
+        scores = blendshapes.reshape(-1, len(self.blend))
+        template = self.template
+        # The pose is fitted on the person's own face the second time, which takes most of its error out.
+        for _ in range(2):
+            shapes = fs.fit_pose(pts, template).to_head(pts)
+            explained = np.tensordot(scores, self.blend.astype(np.float32), 1)
+            template = (shapes - explained).mean(0)
+        return np.asarray(template, np.float32)
+
+    def prepare(self, face: Face) -> Rest:
+        """A photo's face, its lips brought together, everything else of its expression kept."""
+        pose = fs.fit_pose(face.points, self.template)
+        shape = pose.to_head(face.points)
+        gap = float(fs.lip_gap(shape)) - self.gap_zero
+        closed = shape - max(0.0, gap) * self.opening
+        return Rest(lips.set_gap(closed, 0.0), pose)
+
+    def rest_of(self, track: Track) -> Rest:
+        """The neutral face of a clip at its middle pose."""
+        neutral = self.neutral(track.points[track.valid], track.blendshapes[track.valid])
+        pose = fs.fit_pose(track.points[track.valid], neutral)
+        return Rest(neutral, _middle(pose))
+
+    # ---- numbers ----------------------------------------------------------------------------------------------
+
+    def encode(self, track: Track, *, smooth: int = 1) -> Motion:
+        """Tracked points to motion.
+
+        Args:
+            track: a clip at a steady 25 fps (:meth:`Track.resampled`).
+            smooth: width in frames of a moving average over the points (3 in the paper's training data; 1 = none).
+        Raises:
+            InputError: no valid frame.
+        """
+        if not track.valid.any():
+            raise InputError("No face was found in the video; use one that shows a face.")
+        rest = self.rest_of(track)
+        points = _moving_average(track.points, smooth)
+        pose = fs.fit_pose(points, rest.shape)
+        shapes = pose.to_head(points)
+        deviation = shapes - rest.shape
+        deviation[:, EYE_POINTS] = 0.0
+        expr = deviation.reshape(len(points), -1) @ self._projector
+        gap = np.maximum(fs.lip_gap(shapes) - self.gap_zero, 0.0)
+        open_now = fs.lid_opening(shapes)
+        # Open eyes are the upper part of what was seen; a clip that blinks a lot must not call half-shut "open".
+        open_rest = np.maximum(np.percentile(open_now[track.valid], 70, axis=0), 0.05)
+        closure = np.clip(1.0 - open_now / open_rest, -0.5, 1.0)
+        look = fs.gaze(shapes)
+        look = look - np.median(look[track.valid], axis=0)
+        values = np.concatenate([_relative(pose, rest.pose), expr, gap[:, None], closure, look], 1)
+        return Motion(values.astype(np.float32), self.names)
+
+    def decode(self, rest: object, row: Array) -> Controls:
+        """One row of motion on one face.
+
+        Args:
+            rest: what :meth:`prepare` or :meth:`rest_of` returned.
+            row: ``(D,)``.
+        """
+        assert isinstance(rest, Rest)
+        k = len(self.basis)
+        gap = max(0.0, float(row[6 + k]))
+        shape = np.asarray(rest.shape + np.tensordot(row[6 : 6 + k], self.basis, 1), np.float32)
+        shape += np.float32(gap - max(0.0, float(fs.lip_gap(shape)) - self.gap_zero)) * self.opening
+        shape = lips.set_gap(shape, gap)
+        closure = np.clip(row[7 + k : 9 + k], -0.3, 1.0)
+        _move_eyes(shape, rest.shape, closure, np.clip(row[9 + k : 11 + k], -MAX_GAZE, MAX_GAZE))
+        turn, centre = fs.rotation_matrix(row[:3]), rest.pose.translation
+        scale = float(np.exp(row[5]))
+        moved = centre + np.array([row[3], row[4], 0.0]) * rest.pose.scale
+        pose = fs.HeadPose(turn @ rest.pose.rotation, moved, rest.pose.scale * scale)
+        rigid = np.concatenate([scale * turn, (moved - scale * turn @ centre)[:, None]], 1)
+        return Controls(
+            pose.to_pixels(shape),
+            rigid.astype(np.float32),
+            gap * float(pose.scale),
+            np.asarray(np.clip(closure, 0.0, 1.0), np.float32),
+        )
+
+    def landmarks68(self, rest: object, row: Array) -> Array:
+        """The 68-point view ``(68, 2)`` in pixels (iBUG order) of one row on one face."""
+        return self.decode(rest, row).points[list(topo.IBUG68), :2]
+
+
+def _relative(pose: fs.HeadPose, middle: fs.HeadPose) -> Array64:
+    """Rotation vector, translation (inter-ocular distances) and log-scale of poses relative to one pose ``(T, 6)``."""
+    turn = fs.rotation_vector(pose.rotation @ np.swapaxes(middle.rotation, -1, -2))
+    shift = (pose.translation - middle.translation)[:, :2] / middle.scale
+    return np.concatenate([turn, shift, np.log(pose.scale / middle.scale)[:, None]], 1)
+
+
+def _middle(pose: fs.HeadPose) -> fs.HeadPose:
+    """The middle of many poses: chordal mean rotation, medians of the rest."""
+    u, _, vt = np.linalg.svd(pose.rotation.mean(0))
+    sign = np.diag([1.0, 1.0, np.linalg.det(u @ vt)])
+    return fs.HeadPose(u @ sign @ vt, np.median(pose.translation, axis=0), np.median(pose.scale, axis=0))
+
+
+def _moving_average(x: Array, width: int) -> Array:
+    if width <= 1:
+        return x
+    pad = np.concatenate([np.repeat(x[:1], width // 2, 0), x, np.repeat(x[-1:], (width - 1) // 2, 0)])
+    total = np.cumsum(np.concatenate([np.zeros_like(x[:1]), pad]), axis=0, dtype=np.float64)
+    return ((total[width:] - total[:-width]) / width).astype(np.float32)
+
+
+def _move_eyes(shape: Array, rest: Array, closure: Array, look: Array) -> None:
+    """Lids, creases and irises of ``shape`` (changed in place), starting from the rest shape's open eyes."""
+    eyes = (
+        (
+            topo.LEFT_LID_UPPER,
+            topo.LEFT_LID_LOWER,
+            topo.LEFT_CREASE_UPPER,
+            topo.LEFT_IRIS,
+            topo.EYE_CORNERS_LEFT,
+        ),
+        (
+            topo.RIGHT_LID_UPPER,
+            topo.RIGHT_LID_LOWER,
+            topo.RIGHT_CREASE_UPPER,
+            topo.RIGHT_IRIS,
+            topo.EYE_CORNERS_RIGHT,
+        ),
+    )
+    for (upper, lower, crease, iris, corners), shut in zip(eyes, closure, strict=True):
+        up, low = rest[list(upper)], rest[list(lower)]
+        span = (low - up) * shut
+        shape[list(upper)] = up + UPPER_LID_SHARE * span
+        shape[list(lower)] = low - (1.0 - UPPER_LID_SHARE) * span
+        shape[list(crease)] = rest[list(crease)] + CREASE_SHARE * span
+        width = float(np.linalg.norm(rest[corners[0]] - rest[corners[1]]))
+        shape[list(iris), :2] = rest[list(iris), :2] + look * width

@@ -1,0 +1,193 @@
+"""Motion as numbers: the motion file, what a renderer gets per frame, and the protocol of a motion space."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mssync.errors import InputError, OutputError
+from mssync.face.tracking import Face, Track
+
+Array = NDArray[np.float32]
+
+MOTION_FORMAT = "mssync-motion"
+MOTION_VERSION = 1
+FPS = 25.0
+MAX_FRAMES = 25 * 3600 * 12
+
+
+@dataclass(frozen=True)
+class Column:
+    """What one column of a motion means: name, unit, axis and the sign's direction."""
+
+    name: str
+    unit: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Motion of one head, independent of whose head it is.
+
+    Attributes:
+        values: ``(T, D)`` float32.
+        names: the ``D`` column names.
+        fps: rows per second.
+        space: name of the motion space the columns belong to.
+        version: version of the file format.
+        meta: free text facts (model, seed, source).
+    """
+
+    values: Array
+    names: tuple[str, ...]
+    fps: float = FPS
+    space: str = "mesh"
+    version: int = MOTION_VERSION
+    meta: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 2 or self.values.shape[1] != len(self.names):
+            raise InputError(
+                f"A motion needs one column per name, got {self.values.shape} for {len(self.names)} names."
+            )
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def column(self, name: str) -> Array:
+        """One column ``(T,)`` by name.
+
+        Raises:
+            InputError: there is no such column.
+        """
+        if name not in self.names:
+            raise InputError(f"This motion has no column {name!r}; it has {', '.join(self.names)}.")
+        return self.values[:, self.names.index(name)]
+
+    def with_values(self, values: Array) -> Motion:
+        """The same header with other rows."""
+        return replace(self, values=np.asarray(values, np.float32))
+
+    def save(self, path: str | Path, *, force: bool = False) -> Path:
+        """Write the motion as ``.npz`` (no pickle inside; see docs/motion-format.md), aside first, then renamed.
+
+        Raises:
+            OutputError: the file exists and ``force`` is not set, or it cannot be written.
+        """
+        path = Path(path)
+        if path.suffix.lower() != ".npz":
+            raise OutputError(f"A motion file ends in .npz, not {path.name!r}; choose another name.")
+        if path.exists() and not force:
+            raise OutputError(
+                f"{path} exists already; choose another name or allow overwriting with --force."
+            )
+        header = {
+            "format": MOTION_FORMAT, "version": self.version, "space": self.space, "fps": self.fps,
+            "names": list(self.names), "meta": self.meta,
+        }  # fmt: skip
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            with part.open("wb") as f:
+                np.savez_compressed(
+                    f, header=np.array(json.dumps(header)), values=self.values.astype(np.float32)
+                )
+            part.replace(path)
+        except OSError as e:
+            raise OutputError(
+                f"Cannot write {path} ({e.strerror or e}); check the folder and the free space."
+            ) from e
+        finally:
+            part.unlink(missing_ok=True)
+        return path
+
+    @staticmethod
+    def load(path: str | Path) -> Motion:
+        """Read a motion file.
+
+        Raises:
+            InputError: missing, not a motion file, of a newer version, or holding numbers that are not finite.
+        """
+        path = Path(path)
+        wrong = f"{path} is not a motion file of mssync; make one with `mssync track` or `--motion-out`."
+        if not path.is_file():
+            raise InputError(f"There is no motion file {path}; check the name.")
+        try:
+            # Looked at as a zip first: numpy would read foreign headers and sizes without asking.
+            with zipfile.ZipFile(path) as z:
+                if sum(i.file_size for i in z.infolist()) > 400 * MAX_FRAMES:
+                    raise InputError(f"{path} is larger than any motion of mssync; use another file.")
+            with np.load(path, allow_pickle=False) as npz:
+                header = json.loads(str(npz["header"]))
+                values = npz["values"]
+        except InputError:
+            raise
+        except Exception as e:  # zip, json, numpy and zlib each fail in their own way on foreign bytes
+            raise InputError(wrong) from e
+        if not isinstance(header, dict) or header.get("format") != MOTION_FORMAT:
+            raise InputError(wrong)
+        if header.get("version") != MOTION_VERSION:
+            raise InputError(
+                f"{path} is a motion file of version {header.get('version')}; update mssync to read it."
+            )
+        names, meta, fps = header.get("names"), header.get("meta", {}), header.get("fps")
+        ok = (
+            isinstance(names, list) and all(isinstance(n, str) for n in names) and len(set(names)) == len(names)
+            and isinstance(fps, int | float) and 1 <= fps <= 240 and isinstance(meta, dict)
+            and values.ndim == 2 and values.dtype.kind == "f" and values.shape[1] == len(names)
+            and 1 <= len(values) <= MAX_FRAMES
+        )  # fmt: skip
+        if not ok:
+            raise InputError(wrong)
+        if not np.isfinite(values).all():
+            raise InputError(f"{path} holds numbers that are not finite; make the motion again.")
+        return Motion(
+            values.astype(np.float32), tuple(map(str, names or ())), float(fps or FPS), str(header.get("space")), MOTION_VERSION,
+            {str(k): str(v) for k, v in meta.items()},
+        )  # fmt: skip
+
+    def resampled(self, fps: float = FPS) -> Motion:
+        """The motion at another rate, by linear interpolation of every column."""
+        if self.fps == fps:
+            return self
+        t = np.arange(max(1, round(len(self) * fps / self.fps))) / fps * self.fps
+        x = np.arange(len(self))
+        values = np.stack([np.interp(t, x, self.values[:, i]) for i in range(len(self.names))], 1)
+        return replace(self, values=values.astype(np.float32), fps=fps)
+
+
+@dataclass(frozen=True)
+class Controls:
+    """What a renderer needs for one frame.
+
+    Attributes:
+        points: ``(478, 3)`` float32, where the face's points shall be, in pixels of the photo.
+        rigid: ``(3, 4)`` float32 similarity from the photo's 3-D pixel points of rigid parts (skull, hair, ears) to
+            where they shall be.
+        lip_gap: pixels between the inner edges of the lips; 0 means they touch.
+        lids: ``(2,)`` closure of the subject's left and right eye, 0 (as in the photo) to 1 (shut).
+    """
+
+    points: Array
+    rigid: Array
+    lip_gap: float
+    lids: Array
+
+
+class MotionSpace(Protocol):
+    """A way to write motion as numbers and to put it back on a face."""
+
+    @property
+    def columns(self) -> tuple[Column, ...]: ...
+
+    def encode(self, track: Track) -> Motion: ...
+
+    def decode(self, rest: object, row: Array) -> Controls: ...
+
+    def prepare(self, face: Face) -> object: ...

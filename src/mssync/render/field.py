@@ -1,0 +1,136 @@
+"""How everything around the face follows the head: hair, ears, neck.
+
+The surroundings move *forward* by a smooth field that is fixed per photo: full rigid motion above the jaw, fading
+down the neck to nothing at the shoulders, plus what the outline of the face does beyond that (the jaw). It is linear
+in the pose and in the outline, so a frame costs one small matrix product; the backward map that drawing needs is
+found by a few fixed-point steps on the same coarse grid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mssync.face.topology import FACE_OVAL, TEMPLES
+
+Array = NDArray[np.float32]
+
+_OVAL = np.asarray(FACE_OVAL)
+_CHIN, _TOP = 152, 10
+# All lengths in face heights (forehead to chin).
+_REACH = 0.22  # how far the outline's own motion carries outwards
+_DEPTH = 0.55  # how fast the head recedes behind the outline
+_MAX_DEPTH = 0.5
+_NECK_START, _NECK_END = -0.3, 0.6  # along the neck, 0 = chin
+_STEPS = 8
+
+
+@dataclass(frozen=True)
+class HeadField:
+    """The field of one photo on a coarse grid.
+
+    Attributes:
+        grid: ``(h, w, 3)`` pixels of the region with the depth given to each.
+        share: ``(h, w, 1)`` how much of the head's rigid motion a place follows.
+        spread: ``(h * w, 36)`` influence of the outline's points.
+        oval: ``(36, 3)`` outline of the photo's face.
+        oval_share: ``(36, 1)`` rigid share at the outline.
+        step: pixels per grid cell.
+    """
+
+    grid: Array
+    share: Array
+    spread: Array
+    oval: Array
+    oval_share: Array
+    step: int
+
+    def backward(self, points: Array, rigid: Array) -> Array:
+        """Backward displacement on the coarse grid: ``source = target + displacement``.
+
+        Args:
+            points: ``(478, 3)`` target points in region pixels.
+            rigid: ``(3, 4)`` similarity in region pixels.
+        Returns:
+            ``(h, w, 2)`` float32 pixels.
+        """
+        forward = (_moved(self.grid, rigid) - self.grid[..., :2]) * self.share
+        rest = points[_OVAL, :2] - self.oval[:, :2] - (_moved(self.oval, rigid) - self.oval[:, :2]) * self.oval_share
+        forward += (self.spread @ rest.astype(np.float32)).reshape(forward.shape)
+        # In units of the grid from here: source s of target t solves s + f(s) = t.
+        flow = np.ascontiguousarray(forward / self.step)
+        h, w = flow.shape[:2]
+        y, x = np.indices((h, w), np.float32)
+        sx, sy = x - flow[..., 0], y - flow[..., 1]
+        for _ in range(_STEPS):
+            f = cv2.remap(flow, sx, sy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            sx += 0.7 * (x - f[..., 0] - sx)
+            sy += 0.7 * (y - f[..., 1] - sy)
+        return np.stack([sx - x, sy - y], -1) * np.float32(self.step)
+
+
+def head_field(points: Array, size: tuple[int, int], step: int, fade: tuple[bool, bool, bool, bool]) -> HeadField:
+    """Prepare the field of a photo.
+
+    Args:
+        points: ``(478, 3)`` the photo's face in region pixels.
+        size: width and height of the region in pixels.
+        step: pixels per grid cell.
+        fade: left, top, right, bottom: whether the motion has to end at that side of the region (it does not where
+            the photo itself ends).
+    """
+    w, h = max(2, int(np.ceil(size[0] / step))), max(2, int(np.ceil(size[1] / step)))
+    y, x = np.indices((h, w), np.float32)
+    flat = np.stack([(x + 0.5) * step - 0.5, (y + 0.5) * step - 0.5], -1)
+    oval = points[_OVAL]
+    down = points[_CHIN, :2] - points[_TOP, :2]
+    high = float(np.linalg.norm(down))
+    down = down / max(high, 1e-6)
+    unit = _kernel(oval[:, :2], oval[:, :2], high)
+    spread = _kernel(flat.reshape(-1, 2), oval[:, :2], high) @ np.linalg.inv(unit).astype(np.float32)
+    back = float(points[list(TEMPLES), 2].mean())
+    contour = np.ascontiguousarray(oval[:, :2]).reshape(-1, 1, 2)
+    outside = np.array([-cv2.pointPolygonTest(contour, (float(a), float(b)), True) for a, b in flat.reshape(-1, 2)])
+    outside = np.maximum(outside, 0.0).astype(np.float32)
+    depth = back + spread @ (oval[:, 2] - back)
+    depth += _MAX_DEPTH * high * (1 - np.exp(-outside * _DEPTH / (_MAX_DEPTH * high)))
+    share = _share(flat, points[_CHIN, :2], oval[:, :2].mean(0), down, high)
+    window = _window(flat, size, fade, 0.12 * high)
+    grid = np.concatenate([flat, depth.reshape(h, w, 1)], -1).astype(np.float32)
+    spread = spread * window.reshape(-1, 1)
+    oval_share = _share(oval[:, :2], points[_CHIN, :2], oval[:, :2].mean(0), down, high)[:, None]
+    return HeadField(grid, (share * window)[..., None], spread.astype(np.float32), oval, oval_share, step)
+
+
+def _moved(points: Array, rigid: Array) -> Array:
+    return np.asarray(points @ rigid[:2, :3].T + rigid[:2, 3], np.float32)
+
+
+def _kernel(a: Array, b: Array, high: float) -> Array:
+    distance = np.linalg.norm(a[:, None] - b[None], axis=-1)
+    return np.exp(-distance / (_REACH * high)).astype(np.float32)
+
+
+def _share(places: Array, chin: Array, middle: Array, down: Array, high: float) -> Array:
+    """Share of the rigid motion: 1 on the head, 0 on the shoulders."""
+    along = (places - chin) @ down / high
+    aside = np.abs((places - middle) @ np.array([-down[1], down[0]], np.float32)) / high
+    end = _NECK_END - 0.3 * _smooth((aside - 0.35) / 0.5)
+    return (1 - _smooth((along - _NECK_START) / (end - _NECK_START))).astype(np.float32)
+
+
+def _window(places: Array, size: tuple[int, int], fade: tuple[bool, bool, bool, bool], width: float) -> Array:
+    x, y = places[..., 0], places[..., 1]
+    out = np.ones(x.shape, np.float32)
+    for on, distance in zip(fade, (x, y, size[0] - 1 - x, size[1] - 1 - y), strict=True):
+        if on:
+            out *= _smooth((distance - 0.03 * width) / width)
+    return out
+
+
+def _smooth(t: Array) -> Array:
+    t = np.clip(t, 0.0, 1.0)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)

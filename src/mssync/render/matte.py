@@ -1,0 +1,140 @@
+"""Where the person is: a soft matte of the head's region.
+
+A small segmentation network says person or background at 256 x 256; a guided filter (He, Sun, Tang 2013) carries
+its edge onto the photo's own edges at full resolution. Without the network's file GrabCut started from the face
+points takes its place (docs/adr/0003-matte.md).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mssync.assets import asset_path
+from mssync.errors import AssetError
+from mssync.face.topology import FACE_OVAL
+
+Array = NDArray[np.float32]
+Rgb = NDArray[np.uint8]
+
+_NET_SIZE = 256
+_GRABCUT_SIZE = 320
+# Working size of the refinement: hair is found at this resolution, larger photos get it interpolated.
+_REFINE_SIZE = 768
+
+
+def person_matte(rgb: Rgb, points: Array) -> Array:
+    """Share of the person in every pixel of a head-and-shoulders crop.
+
+    Args:
+        rgb: ``(H, W, 3)`` uint8.
+        points: ``(478, 2 or 3)`` face points in pixels of the crop.
+    Returns:
+        ``(H, W)`` float32 in [0, 1]; exactly 0 away from the person, 1 inside the face.
+    """
+    try:
+        coarse = _segment(rgb)
+    except AssetError:
+        coarse = _grabcut(rgb, points)
+    face = np.zeros(rgb.shape[:2], np.uint8)
+    cv2.fillPoly(face, [np.round(points[list(FACE_OVAL), :2]).astype(np.int32)], 1)
+    coarse = _only_connected(np.maximum(coarse, face), face)
+    scale = min(1.0, _REFINE_SIZE / max(rgb.shape[:2]))
+    height = float(np.ptp(points[:, 1])) * scale
+    small = _resize(rgb, (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale))))
+    size = (small.shape[1], small.shape[0])
+    guide = small.astype(np.float32) / 255
+    alpha = guided_filter(guide, _resize(coarse, size), max(2, round(0.05 * height)), 2e-3)
+    alpha = guided_filter(guide, alpha, max(1, round(0.015 * height)), 4e-4)
+    # The filter leaves a haze on both sides of the edge: cut it, so that most pixels are wholly one or the other.
+    alpha = _steps(alpha, 0.12, 0.88)
+    alpha = _resize(alpha, (rgb.shape[1], rgb.shape[0]))
+    return np.maximum(alpha, cv2.erode(face, np.ones((3, 3), np.uint8))).astype(np.float32)
+
+
+def guided_filter(guide: Array, values: Array, radius: int, eps: float) -> Array:
+    """Smooth ``values`` along the edges of a colour picture (He, Sun, Tang 2013, eq. 19-21).
+
+    Args:
+        guide: ``(H, W, 3)`` float32 in [0, 1].
+        values: ``(H, W)`` float32.
+        radius: half width of the window in pixels.
+        eps: variance below which a window counts as flat.
+    """
+
+    def mean(x: Array) -> Array:
+        return np.asarray(cv2.blur(x, (2 * radius + 1, 2 * radius + 1)), np.float32)
+
+    m, v = mean(guide), mean(values)
+    cov = mean(guide * values[..., None]) - m * v[..., None]
+    sigma = np.empty((*values.shape, 3, 3), np.float32)
+    for i in range(3):
+        for j in range(i, 3):
+            sigma[..., i, j] = sigma[..., j, i] = mean(guide[..., i] * guide[..., j]) - m[..., i] * m[..., j]
+    sigma += eps * np.eye(3, dtype=np.float32)
+    a = np.linalg.solve(sigma, cov[..., None])[..., 0].astype(np.float32)
+    b = v - (a * m).sum(-1)
+    return np.asarray((mean(a) * guide).sum(-1) + mean(b), np.float32)
+
+
+def _segment(rgb: Rgb) -> Array:
+    from ai_edge_litert.interpreter import Interpreter
+
+    net: Any = Interpreter(model_path=str(asset_path("selfie_segmentation.tflite")), num_threads=2)
+    net.allocate_tensors()
+    x = cv2.resize(rgb, (_NET_SIZE, _NET_SIZE), interpolation=cv2.INTER_AREA).astype(np.float32)[None] / 255
+    net.set_tensor(net.get_input_details()[0]["index"], x)
+    net.invoke()
+    y = net.get_tensor(net.get_output_details()[0]["index"])[0, ..., 0]
+    return _resize(np.ascontiguousarray(y, np.float32), (rgb.shape[1], rgb.shape[0]))
+
+
+def _grabcut(rgb: Rgb, points: Array) -> Array:
+    """Person or background from colours alone, started with the face as sure and its surroundings as likely."""
+    scale = min(1.0, _GRABCUT_SIZE / max(rgb.shape[:2]))
+    small = cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    oval = points[list(FACE_OVAL), :2] * scale
+    centre, high = oval.mean(0), float(np.ptp(oval[:, 1]))
+    h, w = small.shape[:2]
+
+    def fill(shape: Array, label: int) -> None:
+        cv2.fillPoly(mask, [np.round(shape).astype(np.int32)], label)
+
+    mask = np.full((h, w), cv2.GC_BGD, np.uint8)
+    chin = centre[1] + 0.5 * high
+    body = [(-0.7, 0.05), (0.7, 0.05), (2.2, 0.7), (2.2, 9), (-2.2, 9), (-2.2, 0.7)]
+    fill(np.array([(centre[0] + a * high, chin + b * high) for a, b in body], np.float32), cv2.GC_PR_BGD)
+    torso = [(-0.3, 0.0), (0.3, 0.0), (0.35, 0.25), (1.2, 0.6), (1.2, 9), (-1.2, 9), (-1.2, 0.6), (-0.35, 0.25)]
+    fill(np.array([(centre[0] + a * high, chin + b * high) for a, b in torso], np.float32), cv2.GC_PR_FGD)
+    fill(centre + (oval - centre) * 2.0, cv2.GC_PR_BGD)
+    fill(centre + (oval - centre) * 1.35 - np.array([0, 0.08 * high]), cv2.GC_PR_FGD)
+    fill(centre + (oval - centre) * 0.97, cv2.GC_FGD)
+    cv2.setRNGSeed(0)
+    cv2.grabCut(small, mask, None, np.zeros((1, 65)), np.zeros((1, 65)), 5, cv2.GC_INIT_WITH_MASK)
+    person = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
+    return _resize(cv2.GaussianBlur(person, (0, 0), 1.0), (rgb.shape[1], rgb.shape[0]))
+
+
+def _only_connected(alpha: Array, face: Rgb) -> Array:
+    """Drop parts that do not hang together with the face (other people, posters)."""
+    count, labels = cv2.connectedComponents((alpha > 0.3).astype(np.uint8))
+    if count <= 2:
+        return alpha.astype(np.float32)
+    mine = np.bincount(labels[face > 0], minlength=count)
+    mine[0] = 0
+    keep = (labels == int(mine.argmax())).astype(np.uint8)
+    reach = cv2.dilate(keep, np.ones((9, 9), np.uint8))
+    return (alpha * reach).astype(np.float32)
+
+
+def _steps(x: Array, low: float, high: float) -> Array:
+    t = np.clip((x - low) / (high - low), 0.0, 1.0)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)
+
+
+def _resize(x: Any, size: tuple[int, int]) -> Any:
+    shrink = size[0] < x.shape[1]
+    return cv2.resize(x, size, interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR)

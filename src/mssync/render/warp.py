@@ -1,0 +1,211 @@
+"""The renderer: one photo made ready once, then one frame per set of controls.
+
+Back to front: the background without the person; the person, warped backwards (face by a triangle mesh, hair, ears
+and neck by a smooth field); eyeballs behind the lids; the inside of the mouth behind the lips. Only the region that
+the head can reach is touched (docs/adr/0004-renderer.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mssync.face.topology import FACE_OVAL
+from mssync.face.tracking import Face
+from mssync.motion.space import Controls
+from mssync.render.eyes import Eye, prepare_eyes
+from mssync.render.facemesh import FaceMesh
+from mssync.render.field import HeadField, head_field
+from mssync.render.matte import person_matte
+from mssync.render.mouth import Mouth, lips_for_hole, prepare_mouth
+from mssync.render.plate import take_apart
+
+Array = NDArray[np.float32]
+Rgb = NDArray[np.uint8]
+Box = tuple[int, int, int, int]
+
+# In face heights (forehead to chin): how far the head, its hair and its motion reach beyond the face.
+_ASIDE, _ABOVE, _BELOW = 1.0, 1.0, 0.95
+_REACH = 0.4  # how far the head may move beyond its matte
+_MESH_CELLS = 170  # cells of the drawing grid per face height
+_FIELD_CELLS = 28  # cells of the surroundings' grid per face height, about
+
+
+class Picture(Protocol):
+    """What the renderer needs of a photo (:class:`mssync.media.image.Image` is one)."""
+
+    @property
+    def rgb(self) -> Rgb: ...
+
+    @property
+    def alpha(self) -> Rgb | None: ...
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A photo made ready for :meth:`WarpRenderer.render`.
+
+    Attributes:
+        photo: ``(H, W, 3)`` uint8.
+        matte: ``(H, W)`` uint8 share of the person, for frames without background.
+        box: x0, y0, x1, y1 of the region that is drawn; everything else is the photo.
+        person: ``(h, w, 4)`` uint8 colours of the person, extended beyond the edge, and matte, of the region.
+        plate: ``(h, w, 3)`` uint8 background of the region.
+        mesh, field, eyes, mouth: the movable parts, in region pixels.
+        identity: ``(h, w, 2)`` float32 column and row of every pixel of the region.
+    """
+
+    photo: Rgb
+    matte: Rgb
+    box: Box
+    person: Rgb
+    plate: Rgb
+    mesh: FaceMesh
+    field: HeadField
+    eyes: tuple[Eye, Eye]
+    mouth: Mouth
+    identity: Array
+
+    @property
+    def warped_pixels(self) -> int:
+        """How many pixels a frame costs."""
+        return int(self.person.shape[0] * self.person.shape[1])
+
+
+class WarpRenderer:
+    """Moves the head of a photo."""
+
+    def prepare(self, image: Picture, face: Face) -> Scene:
+        """Cut the photo into its layers.
+
+        Args:
+            image: the photo; its alpha, where there is one, is taken for the matte.
+            face: the face to move, in pixels of the photo.
+        """
+        rgb = np.ascontiguousarray(image.rgb)
+        wide = _around(face.points, rgb.shape[1], rgb.shape[0], _BELOW + 0.5)
+        points = face.points - np.array([wide[0], wide[1], 0], np.float32)
+        cut = rgb[wide[1] : wide[3], wide[0] : wide[2]]
+        if image.alpha is not None and int(image.alpha.min()) < 255:
+            alpha = image.alpha[wide[1] : wide[3], wide[0] : wide[2]].astype(np.float32) / 255
+        else:
+            alpha = person_matte(cut, points)
+        matte = np.zeros(rgb.shape[:2], np.uint8)
+        matte[wide[1] : wide[3], wide[0] : wide[2]] = np.round(255 * alpha)
+        box = _needed(alpha, points, wide, rgb.shape[1], rgb.shape[0])
+        return _build(rgb, matte, box, face.points)
+
+    def render(self, scene: Scene, controls: Controls) -> Rgb:
+        """One frame ``(H, W, 3)`` uint8; bit for bit the photo where neither the old nor the moved person is."""
+        drawn, alpha = self._person(scene, controls)
+        weight = alpha.astype(np.float32) * np.float32(1 / 255)
+        x0, y0, x1, y1 = scene.box
+        out = scene.photo.copy()
+        out[y0:y1, x0:x1] = cv2.blendLinear(drawn, scene.plate, weight, 1 - weight)
+        return out
+
+    def render_rgba(self, scene: Scene, controls: Controls) -> Rgb:
+        """One frame ``(H, W, 4)`` uint8 of the person alone, straight (not premultiplied) alpha."""
+        drawn, alpha = self._person(scene, controls)
+        x0, y0, x1, y1 = scene.box
+        out = np.dstack([scene.photo, scene.matte])
+        out[y0:y1, x0:x1, :3] = drawn
+        out[y0:y1, x0:x1, 3] = alpha
+        return out
+
+    def _person(self, scene: Scene, controls: Controls) -> tuple[Rgb, Rgb]:
+        """Colours ``(h, w, 3)`` and matte ``(h, w)`` of the moved person in the region."""
+        points, rigid = _to_region(controls, scene.box)
+        size = (scene.person.shape[1], scene.person.shape[0])
+        shut = 1 - controls.lip_gap / max(scene.mouth.gap, 1e-3)
+        tuck = float(controls.lids[0]), float(controls.lids[1]), float(np.clip(shut, 0, 1)) * scene.mouth.shows
+        flow = scene.field.backward(points, rigid)
+        flow = _finer(flow, scene.field.step // scene.mesh.step, scene.mesh.grid_size)
+        scene.mesh.blend_into(flow, points, tuck)
+        sources = cv2.add(_finer(flow, scene.mesh.step, size), scene.identity)
+        moved = cv2.remap(scene.person, sources, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        drawn, alpha = cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB), cv2.extractChannel(moved, 3)
+        for eye, shut in zip(scene.eyes, controls.lids, strict=True):
+            eye.draw(drawn, points, rigid, float(shut))
+        scene.mouth.draw(drawn, points, rigid, controls.lip_gap)
+        return drawn, alpha
+
+
+def _build(rgb: Rgb, matte: Rgb, box: Box, points: Array) -> Scene:
+    x0, y0, x1, y1 = box
+    local = (points - np.array([x0, y0, 0], np.float32)).astype(np.float32)
+    cut = np.ascontiguousarray(rgb[y0:y1, x0:x1])
+    alpha = matte[y0:y1, x0:x1].astype(np.float32) / 255
+    height = _height(points)
+    size = (x1 - x0, y1 - y0)
+    layers = take_apart(cut, alpha, max(1.0, 0.012 * height))
+    matte[y0:y1, x0:x1] = layers.alpha
+    person = np.dstack([lips_for_hole(layers.colours, local), layers.alpha])
+    fade = (x0 > 0, y0 > 0, x1 < rgb.shape[1], y1 < rgb.shape[0])
+    step = max(1, round(height / _MESH_CELLS))
+    yy, xx = np.indices((size[1], size[0]), np.float32)
+    return Scene(
+        photo=rgb,
+        matte=matte,
+        box=box,
+        person=np.ascontiguousarray(person),
+        plate=layers.plate,
+        mesh=FaceMesh(local, size, step),
+        field=head_field(local, size, step * max(2, round(height / _FIELD_CELLS / step)), fade),
+        eyes=prepare_eyes(cut, local),
+        mouth=prepare_mouth(cut, local),
+        identity=np.stack([xx, yy], -1),
+    )
+
+
+def _height(points: Array) -> float:
+    return max(float(np.linalg.norm(points[10] - points[152])), 8.0)
+
+
+def _around(points: Array, width: int, height: int, below: float) -> Box:
+    """Box of the head and the shoulders, cut to the picture."""
+    oval, high = points[list(FACE_OVAL), :2], _height(points)
+    low, top = oval.min(0), oval.max(0)
+    return (
+        int(np.clip(low[0] - _ASIDE * high, 0, width - 2)),
+        int(np.clip(low[1] - _ABOVE * high, 0, height - 2)),
+        int(np.clip(top[0] + _ASIDE * high, 2, width)),
+        int(np.clip(top[1] + below * high, 2, height)),
+    )
+
+
+def _needed(alpha: Array, points: Array, wide: Box, width: int, height: int) -> Box:
+    """The part of the wide box that the moving head can reach."""
+    near = _around(points + np.array([wide[0], wide[1], 0], np.float32), width, height, _BELOW)
+    body = alpha[: near[3] - wide[1]]
+    chin = int(np.clip(points[152, 1], 1, body.shape[0]))
+    columns, rows = np.flatnonzero((body[:chin] > 0).any(0)), np.flatnonzero((body > 0).any(1))
+    if columns.size == 0 or rows.size == 0:
+        return near
+    reach = _REACH * _height(points)
+    return (
+        max(near[0], int(wide[0] + columns[0] - reach)),
+        max(near[1], int(wide[1] + rows[0] - reach)),
+        min(near[2], int(wide[0] + columns[-1] + 1 + reach)),
+        near[3],
+    )
+
+
+def _to_region(controls: Controls, box: Box) -> tuple[Array, Array]:
+    """Points and similarity moved from the photo's pixels to the region's."""
+    origin = np.array([box[0], box[1], 0], np.float32)
+    rigid = np.array(controls.rigid, np.float32)
+    rigid[:, 3] += rigid[:, :3] @ origin - origin
+    return (controls.points - origin).astype(np.float32), rigid
+
+
+def _finer(flow: Array, times: int, size: tuple[int, int]) -> Array:
+    """A coarse field ``times`` finer, cut to ``size`` (width, height)."""
+    if times == 1:
+        return flow[: size[1], : size[0]]
+    h, w = flow.shape[:2]
+    return np.asarray(cv2.resize(flow, (w * times, h * times), interpolation=cv2.INTER_LINEAR)[: size[1], : size[0]])

@@ -1,0 +1,1 @@
+"""What is in the sound: filterbank features, and who speaks when."""

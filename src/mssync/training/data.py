@@ -1,0 +1,210 @@
+"""Preprocessed clips as training windows: encoded once, families balanced, sampled from a seed."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mssync.errors import InputError
+from mssync.motion.blinks import without_blinks
+from mssync.motion.mesh import HEAD_NAMES, MeshSpace
+from mssync.speech.features import FEATURE_RANGE, STEPS_PER_FRAME
+from mssync.training.clips import Clip, load_clip
+from mssync.training.space import mirror_indices, mirrored
+
+Array = NDArray[np.float32]
+
+HEAD_COLUMNS: Final = len(HEAD_NAMES)
+SILENT_FEATURE: Final = FEATURE_RANGE[0]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the list of clips (``clips.csv``)."""
+
+    name: str
+    split: str
+    family: str
+    speaker: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One clip ready for training, 25 fps.
+
+    Attributes:
+        motion: ``(T, D)`` in the space's own units, blinks taken out.
+        sound: ``(4 T, 26)``.
+        speech: ``(T,)`` probability.
+        valid: ``(T,)``.
+        energy: ``(2,)`` log of the clip's head speed and of its lip-gap spread.
+    """
+
+    entry: Entry
+    motion: Array
+    sound: Array
+    speech: Array
+    valid: NDArray[np.bool_]
+    energy: Array
+
+
+@dataclass(frozen=True)
+class Window:
+    """A batch of windows; sound carries its context on both sides.
+
+    Attributes:
+        motion: ``(B, N, D)``; sound: ``(B, 4 (before + N + after), 26)``; energy: ``(B, 2)``; first: ``(B,)`` bool,
+            the window starts its clip.
+    """
+
+    motion: Array
+    sound: Array
+    speech: Array
+    energy: Array
+
+
+def read_list(path: Path) -> list[Entry]:
+    """Read ``clips.csv``: columns path, split, family, speaker (others are ignored).
+
+    Raises:
+        InputError: the file or a column is missing.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as f:
+            rows = list(csv.DictReader(f))
+        return [Entry(Path(r["path"]).with_suffix("").as_posix(), r["split"], r["family"], r["speaker"]) for r in rows]
+    except (OSError, KeyError, UnicodeDecodeError) as e:
+        raise InputError(f"{path} is not a list of clips; it needs the columns path, split, family, speaker.") from e
+
+
+def manifest_hash(folder: Path, entries: Sequence[Entry]) -> str:
+    """sha256 over names and contents of the clips used, the data's fingerprint in a model card."""
+    h = hashlib.sha256()
+    for e in sorted(entries, key=lambda e: e.name):
+        path = folder / (e.name + ".npz")
+        if path.exists():
+            h.update(f"{e.name} {e.split} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return h.hexdigest()
+
+
+def load_clips(folder: Path, entries: Sequence[Entry]) -> list[tuple[Entry, Clip]]:
+    """The clips of a list that were preprocessed.
+
+    Raises:
+        InputError: none of them is there.
+    """
+    out = [(e, load_clip(folder / (e.name + ".npz"), e.name)) for e in entries if (folder / (e.name + ".npz")).exists()]
+    if not out:
+        raise InputError(f"No clip of the list lies in {folder}; run `mssync preprocess` first.")
+    return out
+
+
+def make_samples(space: MeshSpace, clips: Sequence[tuple[Entry, Clip]], *, mirror: bool) -> list[Sample]:
+    """Encode clips (3-frame average as in the paper), optionally each one's mirror image too."""
+    partner = mirror_indices(space.template)
+    out = []
+    for entry, clip in clips:
+        tracks = [clip.track, mirrored(clip.track, partner)] if mirror else [clip.track]
+        for track in tracks:
+            motion = space.encode(track, smooth=3).values.copy()
+            lids = slice(motion.shape[1] - 4, motion.shape[1] - 2)
+            motion[:, lids] = without_blinks(motion[:, lids])
+            out.append(Sample(entry, motion, clip.sound, clip.speech, track.valid, clip_energy(motion)))
+    return out
+
+
+def clip_energy(motion: Array) -> Array:
+    """Log RMS head speed (radians per frame) and log spread of the lip gap of one clip, ``(2,)``."""
+    turn = np.diff(motion[:, :3], axis=0)
+    gap = motion[:, -5]
+    return np.asarray(np.log([np.sqrt((turn**2).sum(1).mean()) + 1e-4, gap.std() + 2e-3]), np.float32)
+
+
+def scales(samples: Sequence[Sample]) -> Array:
+    """One number per column ``(D,)`` that brings the data to about unit size, families weighed alike.
+
+    Small expression columns keep their size relative to the largest, so that noise is not blown up.
+    """
+    families = sorted({s.entry.family for s in samples})
+    power = np.zeros(samples[0].motion.shape[1])
+    for f in families:
+        members = [s for s in samples if s.entry.family == f]
+        power += np.mean([(s.motion[s.valid] ** 2).mean(0) for s in members], axis=0) / len(families)
+    out = np.sqrt(power) + 1e-6
+    return out.astype(np.float32)
+
+
+class Sampler:
+    """Draws windows: family by weight, speaker evenly, clip evenly, place at random.
+
+    Args:
+        samples: training samples.
+        weights: one number per family.
+        frames: N, length of a window, a multiple of 8.
+        before, after: frames of sound context.
+        seed: of the draw.
+    """
+
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        weights: dict[str, float],
+        frames: int,
+        before: int,
+        after: int,
+        seed: int,
+    ) -> None:
+        self._frames, self._before, self._after = frames, before, after
+        self._rng = np.random.default_rng(seed)
+        groups: dict[str, dict[str, list[Sample]]] = {}
+        for s in samples:
+            if len(s.motion) >= 24:
+                groups.setdefault(s.entry.family, {}).setdefault(s.entry.speaker, []).append(s)
+        self._groups = {f: list(g.values()) for f, g in groups.items() if weights.get(f, 0.0) > 0}
+        if not self._groups:
+            raise InputError("No training clip has a family with a weight above 0; check the list and the config.")
+        w = np.array([weights[f] for f in self._groups])
+        self._families, self._p = list(self._groups), w / w.sum()
+
+    def state(self) -> dict[str, object]:
+        """The random state, for resuming."""
+        return dict(self._rng.bit_generator.state)
+
+    def restore(self, state: dict[str, object]) -> None:
+        """Go on from :meth:`state`."""
+        self._rng.bit_generator.state = state
+
+    def batches(self, size: int) -> Iterator[Window]:
+        """Endless batches."""
+        while True:
+            parts = [self._one() for _ in range(size)]
+            motion, sound, speech, energy = (np.stack(p) for p in zip(*parts, strict=True))
+            yield Window(motion, sound, speech, energy)
+
+    def _one(self) -> tuple[Array, Array, Array, Array]:
+        rng, n = self._rng, self._frames
+        for _ in range(50):
+            group = self._groups[self._families[int(rng.choice(len(self._families), p=self._p))]]
+            speaker = group[int(rng.integers(len(group)))]
+            s = speaker[int(rng.integers(len(speaker)))]
+            start = int(rng.integers(0, max(1, len(s.motion) - n + 1)))
+            if s.valid[start : start + n].mean() > 0.95:
+                break
+        return cut(s, start, n, self._before, self._after)
+
+
+def cut(s: Sample, start: int, n: int, before: int, after: int) -> tuple[Array, Array, Array, Array]:
+    """One window; beyond the clip's ends the pose holds still and the sound is silence."""
+    rows = np.clip(np.arange(start, start + n), 0, len(s.motion) - 1)
+    lo, hi = (start - before) * STEPS_PER_FRAME, (start + n + after) * STEPS_PER_FRAME
+    sound = np.full((hi - lo, s.sound.shape[1]), SILENT_FEATURE, np.float32)
+    a, b = max(lo, 0), min(hi, len(s.sound))
+    sound[a - lo : b - lo] = s.sound[a:b]
+    return s.motion[rows], sound, s.speech[rows], s.energy

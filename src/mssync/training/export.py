@@ -1,0 +1,129 @@
+"""``mssync export``: a training run to the ONNX graphs and manifest that the runtime loads."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from mssync.errors import InputError, OutputError
+from mssync.models import write_manifest
+from mssync.motion.generator import MotionGenerator
+from mssync.nets.generator import (
+    BLOCK_FRAMES,
+    CONTEXT_FRAMES,
+    LOOKAHEAD_FRAMES,
+    STEPS_PER_FRAME,
+    Generator,
+    GeneratorShape,
+)
+
+TOLERANCE = 1e-4
+OPSET = 18
+
+
+def export_model(run: Path, out: Path, *, force: bool = False) -> float:
+    """Export the best weights of a run.
+
+    Args:
+        run: folder of ``mssync train generator``.
+        out: new model folder.
+        force: replace the files of an existing folder.
+    Returns:
+        the largest absolute difference between the PyTorch net and the exported graphs on random input.
+    Raises:
+        InputError: ``run`` holds no finished checkpoint, or the graphs differ from the net by more than 1e-4.
+        OutputError: ``out`` exists and ``force`` is not set.
+    """
+    if not (run / "state.json").exists():
+        raise InputError(f"{run} holds no training run; name the folder given to `mssync train generator -o`.")
+    if (out / "manifest.json").exists() and not force:
+        raise OutputError(f"{out} holds a model already; choose another folder or allow overwriting with --force.")
+    state: dict[str, Any] = json.loads((run / "state.json").read_text("utf-8"))
+    data: dict[str, Any] = json.loads((run / "data.json").read_text("utf-8"))
+    net = Generator(GeneratorShape(**state["shape"])).eval()
+    best = run / "best.safetensors"
+    if best.exists():
+        net.load_state_dict(load_file(best))
+    else:
+        tensors = load_file(run / "weights.safetensors")
+        net.load_state_dict({k[4:]: v for k, v in tensors.items() if k.startswith("ema.")})
+    out.mkdir(parents=True, exist_ok=True)
+    export_graphs(net, out)
+    shutil.copyfile(run / "space.npz", out / "space.npz")
+    facts, config = state["facts"], state["config"]
+    manifest = {
+        "name": config["name"],
+        "release": config["release"],
+        "space": "mesh",
+        "shape": state["shape"],
+        "scales": facts["scales"],
+        "style": {
+            "default": facts["style_default"],
+            "energy_mean": facts["energy_mean"],
+            "energy_std": facts["energy_std"],
+        },
+        "blinks": data["blinks"],
+        "recipe": {"config": config, "steps": state["step"], "best_dev_score": state["best"]},
+        "data": {k: v for k, v in data.items() if k != "blinks"},
+    }
+    write_manifest(out, manifest)
+    gap = compare(net, out, manifest)
+    if gap > TOLERANCE:
+        raise InputError(f"The exported graphs differ from the net by {gap:.1e} (allowed 1e-4); report this as a bug.")
+    return gap
+
+
+def export_graphs(net: Generator, out: Path) -> None:
+    """Write ``sound.onnx`` and ``step.onnx``, weights inside the files."""
+    s = net.shape
+    frames = CONTEXT_FRAMES + BLOCK_FRAMES + LOOKAHEAD_FRAMES
+    sound = torch.zeros(1, STEPS_PER_FRAME * frames, s.bands)
+    _export(net.sound, (sound,), out / "sound.onnx", ["sound"], ["levels"])
+    state = net.start(1)
+    args = (
+        state.pose, state.velocity, state.keys, state.values, state.mask,
+        torch.zeros(1, 4, s.channels), torch.zeros(1, s.style + s.noise),
+    )  # fmt: skip
+    names = ["pose", "velocity", "keys", "values", "mask", "sound", "extra"]
+    _export(net.step, args, out / "step.onnx", names, ["next_pose", "next_velocity", "next_keys", "next_values"])
+
+
+def compare(net: Generator, folder: Path, manifest: dict[str, Any], seed: int = 0) -> float:
+    """Largest absolute difference over one block of random sound, in normalised units."""
+    runtime = MotionGenerator(folder, manifest)
+    rng = np.random.default_rng(seed)
+    frames = CONTEXT_FRAMES + BLOCK_FRAMES + LOOKAHEAD_FRAMES
+    sound = rng.standard_normal((STEPS_PER_FRAME * frames, net.shape.bands)).astype(np.float32)
+    start = runtime.start(seed)
+    _, rows = runtime.block(start, sound)
+    noise = runtime.start(seed).rng.standard_normal((BLOCK_FRAMES, net.shape.noise)).astype(np.float32)
+    with torch.no_grad():
+        levels = net.sound(torch.as_tensor(sound)[None])
+        extra = torch.as_tensor(np.concatenate([np.repeat(start.style, BLOCK_FRAMES, 0), noise], 1))[None]
+        real, _ = net.rollout(net.start(1), levels, extra)
+    scaled = rows / np.asarray(manifest["scales"], np.float32)
+    return float(np.abs(scaled - real[0].numpy()).max())
+
+
+def _export(module: nn.Module, args: tuple[Tensor, ...], path: Path, inputs: list[str], outputs: list[str]) -> None:
+    part = path.with_name(path.name + ".part")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            module,
+            args,
+            str(part),
+            input_names=inputs,
+            output_names=outputs,
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    part.replace(path)

@@ -1,0 +1,79 @@
+"""Quick dev numbers of a generator on raw motion, to steer training (the judges of quality are elsewhere)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mssync.nets.generator import BLOCK_FRAMES, CONTEXT_FRAMES, LOOKAHEAD_FRAMES, Generator
+from mssync.training.data import Sample, cut
+
+Array = NDArray[np.float32]
+
+LAGS = 8
+
+
+@torch.no_grad()
+def generate(net: Generator, scale: Array, style: Array, samples: Sequence[Sample], seed: int, frames: int) -> Array:
+    """Free-running motion ``(B, frames, D)`` in the space's units from rest, one noise per seed."""
+    frames = -(-frames // BLOCK_FRAMES) * BLOCK_FRAMES
+    sound = np.stack([cut(s, 0, frames, CONTEXT_FRAMES, LOOKAHEAD_FRAMES)[1] for s in samples])
+    like = next(net.parameters())
+    draw = torch.Generator().manual_seed(seed)
+    b, shape = len(samples), net.shape
+    fixed = torch.as_tensor(style).expand(b, -1)
+    fixed = torch.cat([fixed, torch.randn(b, shape.style - len(style), generator=draw)], 1)
+    fresh = torch.randn(b, frames, shape.noise, generator=draw)
+    extra = torch.cat([fixed[:, None].expand(-1, frames, -1), fresh], 2).to(like.device)
+    levels = net.sound(torch.as_tensor(sound, device=like.device))
+    made, _ = net.rollout(net.start(b), levels, extra)
+    return np.asarray(made.cpu().numpy() * scale, np.float32)
+
+
+def probe_generator(net: Generator, scale: Array, style: Array, dev: Sequence[Sample]) -> dict[str, float]:
+    """Numbers on dev clips.
+
+    Returns:
+        ``lips_r``: median correlation of generated and real lip gap (lag 0); ``lips_on``: share of clips whose best
+        lag lies within one frame; ``gap_std``: generated over real spread of the gap; ``head_std``, ``head_speed``:
+        generated over real presenters' rotation spread and speed; ``seeds_head``, ``seeds_lips``: correlation
+        between two seeds; ``score``: what early stopping minimises.
+    """
+    talk = [s for s in dev if len(s.motion) >= 60 and s.speech.mean() > 0.3]
+    talk = talk or list(dev)
+    n = min(200, max(len(s.motion) for s in talk))
+    one, two = (generate(net, scale, style, talk, seed, n) for seed in (1, 2))
+    r, on, spread = [], [], []
+    for s, a in zip(talk, one, strict=True):
+        m = min(len(s.motion), n)
+        g, y = a[:m, -5], s.motion[:m, -5]
+        curve = [_corr(g[LAGS:-LAGS], np.roll(y, -k)[LAGS:-LAGS]) for k in range(-LAGS, LAGS + 1)]
+        r.append(curve[LAGS])
+        on.append(abs(int(np.argmax(curve)) - LAGS) <= 1)
+        spread.append(g.std() / (y.std() + 1e-3))
+    natural = [s for s in talk if s.entry.family == "presenter"] or talk
+    real_std = np.mean([s.motion[:, :3].std(0).mean() for s in natural])
+    real_speed = np.mean([np.abs(np.diff(s.motion[:, :3], axis=0)).mean() for s in natural])
+    head_std = float(np.mean([a[:, :3].std(0).mean() for a in one]) / real_std)
+    head_speed = float(np.abs(np.diff(one[..., :3], axis=1)).mean() / real_speed)
+    seeds_head = [abs(_corr(a[:, i], b[:, i])) for a, b in zip(one, two, strict=True) for i in range(3)]
+    seeds_lips = [_corr(a[:, -5], b[:, -5]) for a, b in zip(one, two, strict=True)]
+    lips_r = float(np.median(r))
+    return {
+        "lips_r": lips_r,
+        "lips_on": float(np.mean(on)),
+        "gap_std": float(np.median(spread)),
+        "head_std": head_std,
+        "head_speed": head_speed,
+        "seeds_head": float(np.mean(seeds_head)),
+        "seeds_lips": float(np.median(seeds_lips)),
+        "score": 1 - lips_r + 0.3 * abs(np.log(head_std + 1e-6)) + 0.3 * abs(np.log(head_speed + 1e-6)),
+    }
+
+
+def _corr(a: Array, b: Array) -> float:
+    a, b = a - a.mean(), b - b.mean()
+    return float((a * b).sum() / (np.sqrt((a * a).sum() * (b * b).sum()) + 1e-9))

