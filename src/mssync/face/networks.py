@@ -65,8 +65,8 @@ def _anchors() -> Array:
 def crop(rgb: NDArray[np.uint8], roi: Roi, size: int) -> NDArray[np.uint8]:
     """Cut the rotated square out of the picture, ``(size, size, 3)``, averaged down when it is much larger.
 
-    Beyond the picture its edge is repeated, as mediapipe does. Unlike mediapipe, which maps corners to pixel centres and
-    so shifts faces by up to half a crop pixel, centres map to centres here: mirrored pictures give mirrored points.
+    Beyond the picture its edge is repeated. Pixel centres map to pixel centres, so that mirrored pictures give mirrored
+    points; mediapipe maps corners to centres, which shifts its points by up to half a crop pixel.
     """
     k = max(1, min(8, int(roi.side / size)))
     n = size * k
@@ -96,13 +96,10 @@ class FaceNetworks:
         try:
             with zipfile.ZipFile(task) as z:
                 parts = [
-                    z.read(n + ".tflite")
-                    for n in ("face_detector", "face_landmarks_detector", "face_blendshapes")
+                    z.read(n + ".tflite") for n in ("face_detector", "face_landmarks_detector", "face_blendshapes")
                 ]
         except (OSError, KeyError, zipfile.BadZipFile) as e:
-            raise AssetError(
-                f"{task} is not a face model file; delete it and run `mssync models fetch`."
-            ) from e
+            raise AssetError(f"{task} is not a face model file; delete it and run `mssync models fetch`.") from e
         self._detector, self._mesh, self._blend = (_Net(p, threads) for p in parts)
         self._anchors = _anchors()
 
@@ -115,7 +112,10 @@ class FaceNetworks:
         """
         h, w = rgb.shape[:2]
         side = max(h, w)
-        roi = Roi(w / 2, h / 2, side, 0.0)
+        # Mediapipe's crop maps pixel corners to pixel centres. The boxes keep that small shift: the points then agree
+        # with mediapipe's, and lose nothing by it, since the mesh looks at a half larger square.
+        shift = 0.5 - 0.5 * side / DETECTOR_SIZE
+        roi = Roi(w / 2 + shift, h / 2 + shift, side, 0.0)
         x = crop(rgb, roi, DETECTOR_SIZE).astype(np.float32) / 127.5 - 1.0
         raw, logit = self._detector(x[None])
         score = 1.0 / (1.0 + np.exp(-np.clip(logit.reshape(-1), -60, 60)))

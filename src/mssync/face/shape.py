@@ -80,10 +80,7 @@ def fit_pose(points: Array, template: Array) -> HeadPose:
 def rotation_vector(rotation: Array64) -> Array64:
     """Rotation matrices ``(..., 3, 3)`` to rotation vectors ``(..., 3)`` in radians (angle below pi)."""
     r = np.asarray(rotation, np.float64)
-    w = (
-        np.stack([r[..., 2, 1] - r[..., 1, 2], r[..., 0, 2] - r[..., 2, 0], r[..., 1, 0] - r[..., 0, 1]], -1)
-        / 2
-    )
+    w = np.stack([r[..., 2, 1] - r[..., 1, 2], r[..., 0, 2] - r[..., 2, 0], r[..., 1, 0] - r[..., 0, 1]], -1) / 2
     sin = np.linalg.norm(w, axis=-1)
     cos = (np.trace(r, axis1=-2, axis2=-1) - 1) / 2
     angle = np.arctan2(sin, cos)

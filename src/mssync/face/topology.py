@@ -11,6 +11,22 @@ from typing import Final
 POINTS: Final = 478
 SURFACE_POINTS: Final = 468
 
+# Points on the middle line, and for every point its partner on the other half of the face. Past the middle line the
+# topology lists the subject's right half first, then the left half in the same order.
+MIDLINE: Final = (
+    0, 1, 2, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 94, 151, 152, 164, 168, 175, 195, 197, 199, 200,
+)  # fmt: skip
+
+
+def _mirror() -> tuple[int, ...]:
+    right = [i for i in range(248) if i not in MIDLINE] + [468, 469, 470, 471, 472]
+    left = [*range(248, SURFACE_POINTS), 473, 476, 475, 474, 477]
+    partner = {i: i for i in MIDLINE} | dict(zip(right, left, strict=True)) | dict(zip(left, right, strict=True))
+    return tuple(partner[i] for i in range(POINTS))
+
+
+MIRROR: Final = _mirror()
+
 # Lips, each ring from the subject's right corner over the upper lip to the left corner and back below.
 LIPS_OUTER_UPPER: Final = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
 LIPS_OUTER_LOWER: Final = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)

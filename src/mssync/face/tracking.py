@@ -178,9 +178,7 @@ class FaceTracker:
             size = seen
         found = next((f for f in faces if f is not None), None)
         if found is None:
-            raise InputError(
-                "No face was found in the video; use one that shows a face, at least 48 pixels wide."
-            )
+            raise InputError("No face was found in the video; use one that shows a face, at least 48 pixels wide.")
         points, blend, last = [], [], found
         for f in faces:
             last = f or last
@@ -189,9 +187,7 @@ class FaceTracker:
         valid = np.array([f is not None for f in faces])
         return Track(np.stack(points), np.stack(blend), valid, np.asarray(times), size[1], size[0])
 
-    def _follow(
-        self, frames: Iterable[tuple[float, Rgb]]
-    ) -> Iterator[tuple[float, Face | None, tuple[int, int]]]:
+    def _follow(self, frames: Iterable[tuple[float, Rgb]]) -> Iterator[tuple[float, Face | None, tuple[int, int]]]:
         last: Face | None = None
         for t, rgb in frames:
             face = None
@@ -224,9 +220,7 @@ def check_face(face: Face, width: int, height: int, name: str) -> Face:
     x, y = face.points[:, 0], face.points[:, 1]
     outside = np.mean((x < 0) | (y < 0) | (x > width - 1) | (y > height - 1))
     if outside > 0.05:
-        raise InputError(
-            f"The face in {name} is cut off by the picture's edge; use a picture with the whole face."
-        )
+        raise InputError(f"The face in {name} is cut off by the picture's edge; use a picture with the whole face.")
     return face
 
 
@@ -247,9 +241,7 @@ def _tiles(w: int, h: int, part: int) -> Iterator[tuple[int, int, int, int]]:
 
 def _roi_of_box(box: Array, dx: float, dy: float, scale: float = 1.5) -> Roi:
     x0, y0, x1, y1, ax, ay, bx, by = (float(v) for v in box)
-    return Roi(
-        (x0 + x1) / 2 + dx, (y0 + y1) / 2 + dy, max(x1 - x0, y1 - y0) * scale, np.arctan2(by - ay, bx - ax)
-    )
+    return Roi((x0 + x1) / 2 + dx, (y0 + y1) / 2 + dy, max(x1 - x0, y1 - y0) * scale, np.arctan2(by - ay, bx - ax))
 
 
 def _roi_of_points(points: Array, scale: float = 1.5) -> Roi:

@@ -129,9 +129,7 @@ def iter_sound(
             held = [whole[cuts[-1] :]]
             count = len(held[0])
         if not started and count < least:
-            raise InputError(
-                f"The sound {path} has only {count / rate:.2f} s of sound; give at least {MIN_SECONDS} s."
-            )
+            raise InputError(f"The sound {path} has only {count / rate:.2f} s of sound; give at least {MIN_SECONDS} s.")
         if count:
             yield np.concatenate(held)
 
@@ -223,7 +221,8 @@ def _native(container: InputContainer, stream: AudioStream) -> Iterator[tuple[in
 
 def frame_samples(frame: AudioFrame) -> Samples:
     """One decoded frame as (n, channels) float32 in [-1, 1]; samples that are no number become 0."""
-    if frame.format.name.startswith("s64"):  # the one sample type that has no numpy form in PyAV
+    # PyAV has no numpy form of 64-bit integers, and reads past the end of the plane list of 8 and more planar channels.
+    if frame.format.name.startswith("s64") or (frame.format.is_planar and frame.layout.nb_channels >= 8):
         frame = av.AudioResampler(format="dbl").resample(frame)[0]
     raw: NDArray[Any] = frame.to_ndarray()
     raw = raw.T if frame.format.is_planar else raw.reshape(-1, frame.layout.nb_channels)
@@ -251,9 +250,7 @@ def _resampled(blocks: Iterable[tuple[int, Samples]], rate: int, mono: bool) -> 
                 yield _shaped(resampler.resample_chunk(block[:0], last=True), mono)
             current = native
             resampler = (
-                None
-                if native == rate
-                else soxr.ResampleStream(native, rate, width, dtype="float32", quality="HQ")
+                None if native == rate else soxr.ResampleStream(native, rate, width, dtype="float32", quality="HQ")
             )
         yield _shaped(block if resampler is None else resampler.resample_chunk(block), mono)
     if resampler is not None:

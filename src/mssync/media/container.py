@@ -19,7 +19,6 @@ from mssync.errors import InputError
 from mssync.media.files import PathLike, readable_file
 
 _Frame = TypeVar("_Frame", AudioFrame, VideoFrame)
-AnyPacket = Packet[Any]
 
 
 @contextmanager
@@ -72,7 +71,7 @@ def video_stream(container: InputContainer, path: PathLike) -> VideoStream:
 
 def decode(
     container: InputContainer, stream: AudioStream | VideoStream, kind: type[_Frame]
-) -> Iterator[tuple[AnyPacket, _Frame]]:
+) -> Iterator[tuple[Packet[Any], _Frame]]:
     """Yield ``(packet, frame)`` for whatever can be decoded; damaged packets and tails are passed over."""
     packets = container.demux(stream)
     while True:
@@ -80,8 +79,9 @@ def decode(
             packet = next(packets)
         except StopIteration:
             return
-        except (av.FFmpegError, OSError):
-            # The file breaks off here. An empty packet asks the decoder for the frames it still holds.
+        except (av.FFmpegError, OSError, IndexError):
+            # The file breaks off here (IndexError: tracks that PyAV does not know turned up on the way). An empty
+            # packet asks the decoder for the frames it still holds.
             packet = Packet()
             packet.stream = stream
         try:

@@ -1,7 +1,7 @@
 """Files in and out, safely: one place for the checks and for the temp-name-then-rename rule.
 
-Every output is written to a hidden name beside its target and moved into place in one step, so a target is either
-absent, the old file, or the complete new one, whatever interrupts the work.
+Every output is written to a hidden name beside its target and moved into place in one step, so a target is
+either absent, the old file, or the complete new one, whatever interrupts the work.
 """
 
 from __future__ import annotations
@@ -41,9 +41,7 @@ def readable_file(path: PathLike, what: str) -> Path:
             empty = not handle.read(1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(
-            f"The {what} {source} cannot be read ({reason}); check its name and rights."
-        ) from error
+        raise InputError(f"The {what} {source} cannot be read ({reason}); check its name and rights.") from error
     if empty:
         raise InputError(f"The {what} {source} is empty; give a file with content.")
     return source
@@ -57,8 +55,8 @@ def checked_target(path: PathLike, *, force: bool) -> Path:
     """
     target = Path(path)
     try:
-        if not target.name:
-            raise OutputError(f"The output {target} has no file name; give one.")
+        if not target.name or "\0" in target.name:
+            raise OutputError(f"The output {str(target)!r} is no file name; give another.")
         if not target.parent.is_dir():
             raise OutputError(f"The folder of {target} does not exist; create {target.parent} first.")
         if target.is_dir():

@@ -95,9 +95,7 @@ def load_image(path: PathLike, max_pixels: int = MAX_PIXELS) -> Image:
     source = readable_file(path, "photo")
     Pil.init()
     formats = [name for name in _FORMATS if name in Pil.OPEN]
-    too_large = (
-        f"The photo {source} has over {max_pixels / 1e6:g} megapixels; make it smaller (12 are plenty)."
-    )
+    too_large = f"The photo {source} has over {max_pixels / 1e6:g} megapixels; make it smaller (12 are plenty)."
     # Pillow warns about large pictures; the limit here is ours and has a sentence of its own.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -112,13 +110,9 @@ def load_image(path: PathLike, max_pixels: int = MAX_PIXELS) -> Image:
         except Pil.DecompressionBombError as error:
             raise InputError(too_large) from error
         except UnidentifiedImageError as error:
-            raise InputError(
-                f"The photo {source} is not a picture of a known kind; save it as JPEG or PNG."
-            ) from error
+            raise InputError(f"The photo {source} is not a picture of a known kind; save it as JPEG or PNG.") from error
         except Exception as error:  # damaged files make Pillow's readers raise nearly any type
-            raise InputError(
-                f"The photo {source} is damaged or cut off; save it again as JPEG or PNG."
-            ) from error
+            raise InputError(f"The photo {source} is damaged or cut off; save it again as JPEG or PNG.") from error
 
 
 def _upright_rgb(picture: Pil.Image, name: str) -> Image:
@@ -168,9 +162,7 @@ def _to_srgb(picture: Pil.Image, profile: bytes | None) -> Pil.Image:
                 converted = ImageCms.profileToProfile(picture, source, target, outputMode="RGB")
                 if converted is not None:
                     return converted
-        except (
-            Exception
-        ):  # a damaged or mismatched profile, or Pillow built without LittleCMS: plain conversion
+        except Exception:  # a damaged or mismatched profile, or Pillow built without LittleCMS: plain conversion
             pass
     return picture.convert("RGB")
 

@@ -1,4 +1,4 @@
-"""Video in: frames as upright RGB arrays with their times. :class:`VideoWriter`, the way out, is exported too."""
+"""Video in: frames as upright RGB arrays with their times. The way out, ``VideoWriter``, is exported too."""
 
 from __future__ import annotations
 
@@ -146,9 +146,7 @@ def _checked_stream(container: InputContainer, path: PathLike) -> VideoStream:
     stream = video_stream(container, path)
     context = stream.codec_context
     if context.width * context.height > MAX_PIXELS:
-        raise InputError(
-            f"The video {path} has over {MAX_PIXELS / 1e6:g} megapixels a frame; make it smaller."
-        )
+        raise InputError(f"The video {path} has over {MAX_PIXELS / 1e6:g} megapixels a frame; make it smaller.")
     stream.thread_type = "AUTO"
     return stream
 

@@ -80,9 +80,7 @@ class VideoWriter:
                 f"The output {self.out} has an unknown ending; use {known} or none (a folder of PNG files)."
             )
         if alpha and self._suffix == ".mp4":
-            raise OutputError(
-                f"MP4 has no transparency: name {self.out} .webm, or without ending for PNG files."
-            )
+            raise OutputError(f"MP4 has no transparency: name {self.out} .webm, or without ending for PNG files.")
         self._check_target()
         self._sink: ContainerSink | FolderSink | None = None
         self._temporary: Path | None = None
@@ -94,9 +92,7 @@ class VideoWriter:
             elif not self.out.is_dir():
                 checked_target(self.out, force=False)
             elif any(self.out.iterdir()) and not (self._force and is_frame_folder(self.out)):
-                hint = (
-                    "holds other files too; choose" if self._force else "is not empty; use --force or choose"
-                )
+                hint = "holds other files too; choose" if self._force else "is not empty; use --force or choose"
                 raise OutputError(f"The folder {self.out} {hint} another name.")
             sound = self._sound
             if sound is not None and sound.exists() and self.out.exists() and self.out.samefile(sound):
@@ -134,15 +130,10 @@ class VideoWriter:
         return self
 
     def write(self, frame: Frame) -> None:
-        """Append one (H, W, 3) RGB or (H, W, 4) RGBA uint8 frame; without ``alpha`` the fourth channel goes."""
+        """Append one (H, W, 3) RGB or (H, W, 4) RGBA uint8 frame; a 4th channel without ``alpha`` is dropped."""
         if self._sink is None:
             raise ValueError("write() works only inside the with block")
-        if (
-            frame.dtype != np.uint8
-            or frame.ndim != 3
-            or frame.shape[:2] != self._size
-            or frame.shape[2] not in (3, 4)
-        ):
+        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[:2] != self._size or frame.shape[2] not in (3, 4):
             raise ValueError(
                 f"expected ({self._size[0]}, {self._size[1]}, 3 or 4) uint8, got {frame.dtype} {frame.shape}"
             )

@@ -89,9 +89,7 @@ class BlinkModel:
         course = course.copy()
         course[:2] *= ends[:2]
         course[-2:] *= ends[1::-1]
-        return BlinkModel(
-            float(np.log(mean) - spread**2 / 2), spread, tuple(round(float(c), 4) for c in course)
-        )
+        return BlinkModel(float(np.log(mean) - spread**2 / 2), spread, tuple(round(float(c), 4) for c in course))
 
 
 _PLAIN: Final = np.array([0, 0, 0.3, 0.8, 1, 0.9, 0.7, 0.45, 0.25, 0.12, 0.05, 0, 0])

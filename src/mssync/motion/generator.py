@@ -80,9 +80,7 @@ class MotionGenerator:
         threads: for the sound encoder; the step graph is too small to share.
     """
 
-    def __init__(
-        self, folder: Path, manifest: dict[str, Any], *, device: str = "cpu", threads: int = 1
-    ) -> None:
+    def __init__(self, folder: Path, manifest: dict[str, Any], *, device: str = "cpu", threads: int = 1) -> None:
         self._sound = _session(folder / "sound.onnx", device, threads)
         self._step = _session(folder / "step.onnx", device, 1)
         self._shape: dict[str, int] = {k: int(v) for k, v in manifest["shape"].items()}

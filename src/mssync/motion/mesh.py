@@ -6,7 +6,6 @@ the middle pose of a clip); the lip gap is absolute (0 = the lips touch).
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -33,9 +32,7 @@ HEAD: Final = (
     Column("trans_y", "inter-ocular distances", "+ moves down"),
     Column("log_scale", "log", "+ comes nearer"),
 )
-MOUTH: Final = (
-    Column("lip_gap", "inter-ocular distances", "between the inner edges of the lips; 0 = they touch"),
-)
+MOUTH: Final = (Column("lip_gap", "inter-ocular distances", "between the inner edges of the lips; 0 = they touch"),)
 EYES: Final = (
     Column("lid_left", "share", "closure of the subject's left eye: 0 = its own open state, 1 = shut"),
     Column("lid_right", "share", "closure of the subject's right eye"),
@@ -91,8 +88,7 @@ class MeshSpace:
     @property
     def columns(self) -> tuple[Column, ...]:
         expr = tuple(
-            Column(f"expr_{i:02d}", "training RMS", "expression basis coefficient")
-            for i in range(len(self.basis))
+            Column(f"expr_{i:02d}", "training RMS", "expression basis coefficient") for i in range(len(self.basis))
         )
         return HEAD + expr + MOUTH + EYES
 
@@ -116,10 +112,8 @@ class MeshSpace:
         try:
             with np.load(path, allow_pickle=False) as z:
                 return MeshSpace(z["template"], z["basis"], z["blend"], z["opening"], float(z["gap_zero"]))
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as e:
-            raise AssetError(
-                f"The motion space file {path} is missing or damaged; install mssync again."
-            ) from e
+        except Exception as e:  # zip, zlib and numpy each fail in their own way on foreign bytes
+            raise AssetError(f"The motion space file {path} is missing or damaged; install mssync again.") from e
 
     def save(self, path: Path) -> None:
         """Write the fitted arrays, half precision where that is enough."""
@@ -191,7 +185,7 @@ class MeshSpace:
         open_rest = np.maximum(np.percentile(open_now[track.valid], 70, axis=0), 0.05)
         closure = np.clip(1.0 - open_now / open_rest, -0.5, 1.0)
         look = fs.gaze(shapes)
-        look = look - np.median(look[track.valid], axis=0)
+        look = np.asarray(look - np.median(look[track.valid], axis=0), np.float32)
         values = np.concatenate([_relative(pose, rest.pose), expr, gap[:, None], closure, look], 1)
         return Motion(values.astype(np.float32), self.names)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,8 +11,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mssync.errors import InputError, OutputError
+from mssync.errors import InputError
 from mssync.face.tracking import Face, Track
+from mssync.motion.output import written_aside
 
 Array = NDArray[np.float32]
 
@@ -82,29 +82,12 @@ class Motion:
             OutputError: the file exists and ``force`` is not set, or it cannot be written.
         """
         path = Path(path)
-        if path.suffix.lower() != ".npz":
-            raise OutputError(f"A motion file ends in .npz, not {path.name!r}; choose another name.")
-        if path.exists() and not force:
-            raise OutputError(
-                f"{path} exists already; choose another name or allow overwriting with --force."
-            )
         header = {
             "format": MOTION_FORMAT, "version": self.version, "space": self.space, "fps": self.fps,
             "names": list(self.names), "meta": self.meta,
         }  # fmt: skip
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            with part.open("wb") as f:
-                np.savez_compressed(
-                    f, header=np.array(json.dumps(header)), values=self.values.astype(np.float32)
-                )
-            part.replace(path)
-        except OSError as e:
-            raise OutputError(
-                f"Cannot write {path} ({e.strerror or e}); check the folder and the free space."
-            ) from e
-        finally:
-            part.unlink(missing_ok=True)
+        with written_aside(path, (".npz",), "A motion file", force=force) as part, part.open("wb") as f:
+            np.savez_compressed(f, header=np.array(json.dumps(header)), values=self.values.astype(np.float32))
         return path
 
     @staticmethod
@@ -116,7 +99,11 @@ class Motion:
         """
         path = Path(path)
         wrong = f"{path} is not a motion file of mssync; make one with `mssync track` or `--motion-out`."
-        if not path.is_file():
+        try:
+            there = path.is_file()
+        except (OSError, ValueError):  # a name that the system does not allow
+            there = False
+        if not there:
             raise InputError(f"There is no motion file {path}; check the name.")
         try:
             # Looked at as a zip first: numpy would read foreign headers and sizes without asking.
@@ -132,25 +119,25 @@ class Motion:
             raise InputError(wrong) from e
         if not isinstance(header, dict) or header.get("format") != MOTION_FORMAT:
             raise InputError(wrong)
-        if header.get("version") != MOTION_VERSION:
-            raise InputError(
-                f"{path} is a motion file of version {header.get('version')}; update mssync to read it."
-            )
+        version = header.get("version")
+        if isinstance(version, int) and version > MOTION_VERSION:
+            raise InputError(f"{path} is a motion file of a newer version ({version}); update mssync to read it.")
         names, meta, fps = header.get("names"), header.get("meta", {}), header.get("fps")
         ok = (
-            isinstance(names, list) and all(isinstance(n, str) for n in names) and len(set(names)) == len(names)
+            version == MOTION_VERSION
+            and isinstance(names, list) and all(isinstance(n, str) for n in names) and len(set(names)) == len(names)
             and isinstance(fps, int | float) and 1 <= fps <= 240 and isinstance(meta, dict)
             and values.ndim == 2 and values.dtype.kind == "f" and values.shape[1] == len(names)
             and 1 <= len(values) <= MAX_FRAMES
         )  # fmt: skip
-        if not ok:
+        if not ok or names is None or fps is None:
             raise InputError(wrong)
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite and is refused next
+            values = values.astype(np.float32)
         if not np.isfinite(values).all():
             raise InputError(f"{path} holds numbers that are not finite; make the motion again.")
-        return Motion(
-            values.astype(np.float32), tuple(map(str, names or ())), float(fps or FPS), str(header.get("space")), MOTION_VERSION,
-            {str(k): str(v) for k, v in meta.items()},
-        )  # fmt: skip
+        texts = {str(k): str(v) for k, v in meta.items()}
+        return Motion(values, tuple(names), float(fps), str(header.get("space")), MOTION_VERSION, texts)
 
     def resampled(self, fps: float = FPS) -> Motion:
         """The motion at another rate, by linear interpolation of every column."""

@@ -25,6 +25,7 @@ CONTEXT_FRAMES: Final = 48
 LOOKAHEAD_FRAMES: Final = 12
 BLOCK_FRAMES: Final = 8
 STEPS_PER_FRAME: Final = 4
+FENCE: Final = 8.0
 
 
 @dataclass(frozen=True)
@@ -225,7 +226,9 @@ class StepNet(nn.Module):
         speed, weight = z[..., : self.shape.motion], z[..., self.shape.motion :]
         masked = speed * weight.softmax(0)
         step: Tensor = self.out(masked.transpose(0, 1).flatten(1))
-        return pose + step, step, keys, values
+        # A fence far outside real motion (in training spreads): a rollout may never run away.
+        after = (pose + step).clamp(-FENCE, FENCE)
+        return after, after - pose, keys, values
 
 
 @dataclass

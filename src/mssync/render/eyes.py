@@ -15,7 +15,7 @@ from mssync.render.plate import fill_smoothly
 Array = NDArray[np.float32]
 Rgb = NDArray[np.uint8]
 
-_SHUT = 0.97
+_HARDLY, _SHUT = 0.1, 0.97  # closures below and above which there is no lid or no eyeball to draw
 
 
 @dataclass(frozen=True)
@@ -56,14 +56,16 @@ class Eye:
         upper = smooth_side(points[list(self.upper), :2])
         lower = smooth_side(points[list(self.lower), :2])
         width = float(np.linalg.norm(upper[0] - upper[-1]))
-        if shut > 0.0:
-            self._draw_lid(frame, points, upper, (upper + lower) / 2, width, min(shut, 1.0))
+        if shut > _HARDLY:
+            self._draw_lid(frame, points, upper, np.asarray((upper + lower) / 2, np.float32), width, min(shut, 1.0))
         box = box_around(np.concatenate([upper, lower]), 3, self.size)
         mask = opening_mask(upper, lower, box, 0.012 * width)
         if shut >= _SHUT or not mask.any():
             return
         x, y = self._sources(box, points, rigid, width)
-        eye = cv2.remap(self.texture, x - self.box[0], y - self.box[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        eye = cv2.remap(
+            self.texture, x - self.box[0], y - self.box[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
         paint(frame, box, eye.astype(np.float32), mask)
 
     def _draw_lid(self, frame: Rgb, points: Array, upper: Array, seam: Array, width: float, shut: float) -> None:
@@ -121,7 +123,7 @@ def prepare_eyes(rgb: Rgb, points: Array) -> tuple[Eye, Eye]:
 
 
 _Ring = tuple[int, ...]
-# Upper lid, lower lid, upper and lower crease, brow-side points above the crease, iris.
+# Upper lid, lower lid, upper and lower crease, iris.
 _LEFT: tuple[_Ring, ...] = (
     topo.LEFT_LID_UPPER,
     topo.LEFT_LID_LOWER,
@@ -148,12 +150,13 @@ def _prepare(rgb: Rgb, points: Array, rings: tuple[_Ring, ...]) -> Eye:
     inside = opening_mask(*curves, box, 0.0) > 0.5
     # A photo whose eye is shut says nothing of the eyeball: the lid's own colours stay.
     texture = fill_smoothly(patch, inside) if inside.any() else patch
-    soft = cv2.GaussianBlur(rgb, (0, 0), max(0.5, 0.03 * width))
-    above, below = _at(soft, points[list(crease), :2]), _at(soft, points[list(under), :2])
+    soft = np.asarray(cv2.GaussianBlur(patch, (0, 0), max(0.5, 0.03 * width)), np.float32)
+    corner = np.array(box[:2], np.float32)
+    above, below = (_at(soft, points[list(ring), :2] - corner) for ring in (crease, under))
     middle = np.median(np.concatenate([above[1:-1], below[1:-1]]), axis=0)
     # Spectacle frames and hair across the lid are no skin: what is far from the middle counts less.
     skin = 0.45 * above + 0.55 * middle
-    edge = _at(rgb, points[list(upper), :2])[1:-1]
+    edge = _at(patch, points[list(upper), :2] - corner)[1:-1]
     lash = np.minimum(np.percentile(edge, 25, axis=0), 0.55 * middle)
     return Eye(
         upper, lower, crease, iris, points, np.round(texture).clip(0, 255).astype(np.uint8), box,
@@ -161,6 +164,6 @@ def _prepare(rgb: Rgb, points: Array, rings: tuple[_Ring, ...]) -> Eye:
     )  # fmt: skip
 
 
-def _at(rgb: Rgb, places: Array) -> Array:
+def _at(rgb: Array, places: Array) -> Array:
     x, y = np.round(places).astype(int).T
-    return rgb[np.clip(y, 0, rgb.shape[0] - 1), np.clip(x, 0, rgb.shape[1] - 1)].astype(np.float32)
+    return np.asarray(rgb[np.clip(y, 0, rgb.shape[0] - 1), np.clip(x, 0, rgb.shape[1] - 1)], np.float32)

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mssync.face.topology import FACE_OVAL, TEMPLES
+from mssync.face.topology import FACE_OVAL, OUTER_EYE_CORNERS, TEMPLES
 
 Array = NDArray[np.float32]
 
@@ -22,8 +22,9 @@ _OVAL = np.asarray(FACE_OVAL)
 _CHIN, _TOP = 152, 10
 # All lengths in face heights (forehead to chin).
 _REACH = 0.22  # how far the outline's own motion carries outwards
-_DEPTH = 0.55  # how fast the head recedes behind the outline
-_MAX_DEPTH = 0.5
+_DEPTH = 0.35  # how fast the head recedes behind the outline
+_MAX_DEPTH = 0.3
+_FLAT = 0.5  # share of the depth that is kept behind the eyes
 _NECK_START, _NECK_END = -0.3, 0.6  # along the neck, 0 = chin
 _STEPS = 8
 
@@ -69,7 +70,7 @@ class HeadField:
             f = cv2.remap(flow, sx, sy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
             sx += 0.7 * (x - f[..., 0] - sx)
             sy += 0.7 * (y - f[..., 1] - sy)
-        return np.stack([sx - x, sy - y], -1) * np.float32(self.step)
+        return np.asarray(np.stack([sx - x, sy - y], -1) * self.step, np.float32)
 
 
 def head_field(points: Array, size: tuple[int, int], step: int, fade: tuple[bool, bool, bool, bool]) -> HeadField:
@@ -85,24 +86,38 @@ def head_field(points: Array, size: tuple[int, int], step: int, fade: tuple[bool
     w, h = max(2, int(np.ceil(size[0] / step))), max(2, int(np.ceil(size[1] / step)))
     y, x = np.indices((h, w), np.float32)
     flat = np.stack([(x + 0.5) * step - 0.5, (y + 0.5) * step - 0.5], -1)
-    oval = points[_OVAL]
+    oval = points[_OVAL].copy()
+    oval[:, 2] -= too_deep(points)[_OVAL]
     down = points[_CHIN, :2] - points[_TOP, :2]
     high = float(np.linalg.norm(down))
     down = down / max(high, 1e-6)
     unit = _kernel(oval[:, :2], oval[:, :2], high)
     spread = _kernel(flat.reshape(-1, 2), oval[:, :2], high) @ np.linalg.inv(unit).astype(np.float32)
-    back = float(points[list(TEMPLES), 2].mean())
+    back = float((points[:, 2] - too_deep(points))[list(TEMPLES)].mean())
     contour = np.ascontiguousarray(oval[:, :2]).reshape(-1, 1, 2)
     outside = np.array([-cv2.pointPolygonTest(contour, (float(a), float(b)), True) for a, b in flat.reshape(-1, 2)])
     outside = np.maximum(outside, 0.0).astype(np.float32)
     depth = back + spread @ (oval[:, 2] - back)
     depth += _MAX_DEPTH * high * (1 - np.exp(-outside * _DEPTH / (_MAX_DEPTH * high)))
     share = _share(flat, points[_CHIN, :2], oval[:, :2].mean(0), down, high)
-    window = _window(flat, size, fade, 0.12 * high)
+    window = _window(flat, size, fade, 0.25 * high)
     grid = np.concatenate([flat, depth.reshape(h, w, 1)], -1).astype(np.float32)
-    spread = spread * window.reshape(-1, 1)
+    # The jaw's motion ends where the neck's does: shoulders stand wholly still.
+    along = np.asarray((flat - points[_CHIN, :2]) @ down / high, np.float32)
+    still = _smooth((along - 0.25 * _NECK_END) / (0.75 * _NECK_END))
+    spread = spread * np.asarray(window * (1 - still), np.float32).reshape(-1, 1)
     oval_share = _share(oval[:, :2], points[_CHIN, :2], oval[:, :2].mean(0), down, high)[:, None]
     return HeadField(grid, (share * window)[..., None], spread.astype(np.float32), oval, oval_share, step)
+
+
+def too_deep(points: Array) -> Array:
+    """Depth ``(N,)`` in pixels that is taken off the sides of the face and what lies behind.
+
+    A photo has few pixels of what lies edge-on: at its true depth a turn would stretch them to a smear. A flatter head
+    turns without one, and looks right up to some 25 degrees.
+    """
+    behind = points[:, 2] - points[list(OUTER_EYE_CORNERS), 2].mean()
+    return np.asarray((1 - _FLAT) * np.maximum(behind, 0.0), np.float32)
 
 
 def _moved(points: Array, rigid: Array) -> Array:
@@ -111,7 +126,7 @@ def _moved(points: Array, rigid: Array) -> Array:
 
 def _kernel(a: Array, b: Array, high: float) -> Array:
     distance = np.linalg.norm(a[:, None] - b[None], axis=-1)
-    return np.exp(-distance / (_REACH * high)).astype(np.float32)
+    return np.asarray(np.exp(-distance / (_REACH * high)), np.float32)
 
 
 def _share(places: Array, chin: Array, middle: Array, down: Array, high: float) -> Array:
@@ -119,7 +134,7 @@ def _share(places: Array, chin: Array, middle: Array, down: Array, high: float) 
     along = (places - chin) @ down / high
     aside = np.abs((places - middle) @ np.array([-down[1], down[0]], np.float32)) / high
     end = _NECK_END - 0.3 * _smooth((aside - 0.35) / 0.5)
-    return (1 - _smooth((along - _NECK_START) / (end - _NECK_START))).astype(np.float32)
+    return np.asarray(1 - _smooth((along - _NECK_START) / (end - _NECK_START)), np.float32)
 
 
 def _window(places: Array, size: tuple[int, int], fade: tuple[bool, bool, bool, bool], width: float) -> Array:

@@ -52,7 +52,8 @@ def person_matte(rgb: Rgb, points: Array) -> Array:
     # The filter leaves a haze on both sides of the edge: cut it, so that most pixels are wholly one or the other.
     alpha = _steps(alpha, 0.12, 0.88)
     alpha = _resize(alpha, (rgb.shape[1], rgb.shape[0]))
-    return np.maximum(alpha, cv2.erode(face, np.ones((3, 3), np.uint8))).astype(np.float32)
+    inner = cv2.erode(face, np.ones((3, 3), np.uint8))
+    return np.asarray(np.maximum(alpha, inner), np.float32)
 
 
 def guided_filter(guide: Array, values: Array, radius: int, eps: float) -> Array:
@@ -89,7 +90,7 @@ def _segment(rgb: Rgb) -> Array:
     net.set_tensor(net.get_input_details()[0]["index"], x)
     net.invoke()
     y = net.get_tensor(net.get_output_details()[0]["index"])[0, ..., 0]
-    return _resize(np.ascontiguousarray(y, np.float32), (rgb.shape[1], rgb.shape[0]))
+    return np.asarray(_resize(np.ascontiguousarray(y, np.float32), (rgb.shape[1], rgb.shape[0])), np.float32)
 
 
 def _grabcut(rgb: Rgb, points: Array) -> Array:
@@ -112,10 +113,12 @@ def _grabcut(rgb: Rgb, points: Array) -> Array:
     fill(centre + (oval - centre) * 2.0, cv2.GC_PR_BGD)
     fill(centre + (oval - centre) * 1.35 - np.array([0, 0.08 * high]), cv2.GC_PR_FGD)
     fill(centre + (oval - centre) * 0.97, cv2.GC_FGD)
+    neck = [(-0.2, -0.1), (0.2, -0.1), (0.2, 0.2), (-0.2, 0.2)]
+    fill(np.array([(centre[0] + a * high, chin + b * high) for a, b in neck], np.float32), cv2.GC_FGD)
     cv2.setRNGSeed(0)
-    cv2.grabCut(small, mask, None, np.zeros((1, 65)), np.zeros((1, 65)), 5, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(small, mask, (0, 0, 1, 1), np.zeros((1, 65)), np.zeros((1, 65)), 5, cv2.GC_INIT_WITH_MASK)
     person = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
-    return _resize(cv2.GaussianBlur(person, (0, 0), 1.0), (rgb.shape[1], rgb.shape[0]))
+    return np.asarray(_resize(cv2.GaussianBlur(person, (0, 0), 1.0), (rgb.shape[1], rgb.shape[0])), np.float32)
 
 
 def _only_connected(alpha: Array, face: Rgb) -> Array:

@@ -70,7 +70,8 @@ class Mouth:
         unit = self.unit * scale
         upper, lower = smooth_side(points[_UPPER, :2]), smooth_side(points[_LOWER, :2])
         if self.shows:
-            self._draw_seam(frame, (upper + lower) / 2, unit, float(_ramp(0.05 * unit - lip_gap, 0.0, 0.04 * unit)))
+            seam = np.asarray((upper + lower) / 2, np.float32)
+            self._draw_seam(frame, seam, unit, float(_ramp(0.05 * unit - lip_gap, 0.0, 0.04 * unit)))
         if lip_gap < 0.004 * unit:
             return
         box = box_around(np.concatenate([upper, lower]), 3, self.size)
@@ -124,7 +125,7 @@ class Mouth:
         assert self.texture is not None
         s_up, s_low = self._photo_edges(view, mx)
         hinge = s_up + self.teeth_share * (s_low - s_up)
-        whole = self.teeth_share > 0.85
+        whole = self.teeth_share >= 1.0
         y = my
         if not whole:
             room, had = np.maximum(low - hinge, 1e-3), s_low - hinge
@@ -137,7 +138,7 @@ class Mouth:
             return own
         # Below the edge of the teeth lies the open mouth.
         cavity = self._cavity(mx, my, np.maximum(up, s_up), low)
-        soft = max(1.0, 0.012 * self.unit)
+        soft = max(1.0, 0.02 * self.unit)
         alpha = 1 - _ramp(my - s_low, 0.0, soft)
         return own * alpha[..., None] + cavity * (1 - alpha)[..., None]
 
@@ -152,7 +153,7 @@ class Mouth:
         tongue = mound * _ramp(crest - depth, -2.5, 2.5) * (0.55 + 0.45 * _ramp(depth, 0.0, 6.0))
         colours = colours + (self.tones.tongue - colours) * tongue[..., None]
         bright, cover = lower_teeth(mx * mm, 6.0 + depth)
-        cover = 0.8 * cover * _ramp(opening, 6.0, 13.0) * _ramp(15.0 - np.abs(mx * mm), 0.0, 6.0)
+        cover = 0.6 * cover * _ramp(opening, 6.0, 13.0) * _ramp(15.0 - np.abs(mx * mm), 0.0, 6.0)
         shade = (bright * (0.3 + 0.35 * _ramp(depth, 0.0, 2.5)))[..., None] * self.tones.teeth
         return np.asarray(colours + (shade - colours) * cover[..., None], np.float32)
 
@@ -162,7 +163,7 @@ class Mouth:
         bite = view.lip + _SHOWN * self.unit
         bright, cover = upper_teeth(mx * mm, 10.0 + (my - bite) * mm)
         # The upper lip throws a shadow on the teeth.
-        shadow = 0.6 + 0.4 * _ramp((my - up) * mm, -0.5, 3.5)
+        shadow = 0.72 + 0.28 * _ramp((my - up) * mm, -0.5, 3.0)
         shade = (bright * shadow)[..., None] * self.tones.teeth
         return np.asarray(colours + (shade - colours) * cover[..., None], np.float32)
 
@@ -225,11 +226,12 @@ def prepare_mouth(rgb: Rgb, points: Array) -> Mouth:
     box = box_around(np.concatenate(curves), 0.35 * unit + 2, size)
     blur = max(0.0, 0.006 * unit)
     inside = opening_mask(*curves, box, 0.0) > 0.5
-    if gap < _SEEN * unit or gap < 2.5 or int(inside.sum()) < 12:
+    share = _teeth_share(rgb, points, colours)
+    # Without teeth to keep, a drawn inside takes over as the lips part farther than in the photo.
+    if gap < _SEEN * unit or gap < 2.5 or int(inside.sum()) < 12 or share == 0.0:
         return Mouth(points, size, unit, gap, None, box, 0.0, colours, blur)
     patch = rgb[box[1] : box[3], box[0] : box[2]].astype(np.float32)
     texture = fill_smoothly(patch, inside).round().clip(0, 255).astype(np.uint8)
-    share = _teeth_share(rgb, points, colours)
     return Mouth(points, size, unit, gap, texture, box, share, colours, blur)
 
 
@@ -269,14 +271,17 @@ def _teeth_share(rgb: Rgb, points: Array, colours: Tones) -> float:
     lines = top + (low - top) * t
     values = cv2.remap(rgb, lines[..., 0].astype(np.float32), lines[..., 1].astype(np.float32), cv2.INTER_LINEAR)
     grey = values.astype(np.float32).mean(-1)
-    limit = 0.5 * max(float(colours.teeth.mean()), float(np.percentile(grey, 90)))
-    bright = grey > limit
-    if bright.mean() < 0.15:
+    bright = grey > 0.6 * max(float(colours.teeth.mean()), float(np.percentile(grey, 90)))
+    # Upper teeth begin near the upper lip: brightness that begins lower is tongue or lower teeth.
+    starts = np.where(bright.any(0), bright.argmax(0), len(t))
+    if bright.mean() < 0.15 or float(np.median(starts)) > 0.4 * len(t):
         return 0.0
-    # Per line: the last bright sample before the first long dark run below it.
-    reach = [float(t[np.flatnonzero(line).max(), 0, 0]) if line.any() else 0.0 for line in bright.T]
-    share = float(np.median(reach))
-    return 1.0 if share > 0.8 else share
+    # They end where two dark samples follow.
+    dark = ~bright[:-1] & ~bright[1:] & (np.arange(len(t) - 1)[:, None] > starts)
+    ends = np.where(dark.any(0), dark.argmax(0), len(t) - 1)
+    share = float(t[round(float(np.median(ends))), 0, 0])
+    # A sliver below them is too little to show an open mouth from.
+    return 1.0 if share > 0.6 else share
 
 
 def _ramp(x: Array | float, low: float, high: float) -> Array:

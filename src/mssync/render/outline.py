@@ -78,7 +78,7 @@ def line_mask(curve: Array, box: Box, width: float) -> Array:
     """Soft mask ``(h, w)`` float32 of a line along ``curve`` ``(n, 2)`` that thins out towards its ends."""
     yy, xx = np.mgrid[box[1] : box[3], box[0] : box[2]].astype(np.float32)
     if xx.size == 0:
-        return xx
+        return np.zeros((box[3] - box[1], box[2] - box[0]), np.float32)
     ends = curve[-1] - curve[0]
     length = max(float(np.linalg.norm(ends)), 1e-6)
     ax, ay = ends / length

@@ -24,7 +24,7 @@ LOWER_HEIGHTS: Final = (8.5, 8.7, 9.0, 8.0, 7.5, 7.0)
 
 @dataclass(frozen=True)
 class Tones:
-    """Colours of a mouth's inside and of the line between the lips, RGB 0..255, taken from the photo so that a grey photo stays grey."""
+    """Colours (RGB 0..255) of a mouth's inside and of the line between the lips; a grey photo gives greys."""
 
     teeth: Array
     tongue: Array
@@ -42,17 +42,18 @@ def tones(rgb: Rgb, points: Array) -> Tones:
     skin = _sample(rgb, points, (50, 280, 101, 330, 205, 425, 117, 346), 50)
     lip = _sample(rgb, points, (84, 17, 314, 181, 405, 85, 16, 315), 40)
     white = _sample(rgb, points, (163, 145, 153, 390, 374, 380, 161, 157, 388, 384), 70)
-    light = max(1.02 * _grey(white), 0.95 * _grey(skin))
-    light = float(np.clip(light, 25.0, 205.0))
-    # The photo's own colour cast, as far as the skin tells it; enamel takes little of it, blood-filled parts more.
+    light = float(np.clip(max(1.05 * _grey(white), 1.25 * _grey(skin)), 25.0, 215.0))
+    # The photo's own colour cast, as far as the skin tells it; enamel takes a part of it.
     warm = skin / max(_grey(skin), 1.0)
+    # A grey photo has no red flesh.
+    colourful = float(np.clip(np.ptp(warm) / 0.3, 0.0, 1.0))
+    flesh = 1 + colourful * np.array([0.45, -0.22, -0.18], np.float32)
     lip_grey = max(_grey(lip), 1.0)
-    flesh = np.sqrt(warm * lip / lip_grey)
     return Tones(
-        teeth=(light * (0.6 + 0.4 * warm)).astype(np.float32),
-        tongue=(0.6 * min(lip_grey, 0.8 * light) * flesh**1.5).astype(np.float32),
-        throat=(0.19 * light * flesh**2).astype(np.float32),
-        seam=(0.4 * lip_grey * flesh**1.5).astype(np.float32),
+        teeth=np.minimum(light * (0.55 + 0.45 * warm), 245.0).astype(np.float32),
+        tongue=(0.62 * min(lip_grey, 0.8 * light) * flesh**0.8 * (0.5 + 0.5 * warm)).astype(np.float32),
+        throat=(0.17 * light * flesh).astype(np.float32),
+        seam=(0.42 * lip * flesh).astype(np.float32),
     )
 
 

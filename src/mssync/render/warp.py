@@ -8,30 +8,31 @@ the head can reach is touched (docs/adr/0004-renderer.md).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mssync.face.topology import FACE_OVAL
+from mssync.face.topology import FACE_OVAL, LEFT_EYE, LIPS_INNER, RIGHT_EYE
 from mssync.face.tracking import Face
 from mssync.motion.space import Controls
 from mssync.render.eyes import Eye, prepare_eyes
 from mssync.render.facemesh import FaceMesh
-from mssync.render.field import HeadField, head_field
+from mssync.render.field import HeadField, head_field, too_deep
 from mssync.render.matte import person_matte
 from mssync.render.mouth import Mouth, lips_for_hole, prepare_mouth
+from mssync.render.outline import Box, box_around
 from mssync.render.plate import take_apart
 
 Array = NDArray[np.float32]
 Rgb = NDArray[np.uint8]
-Box = tuple[int, int, int, int]
 
 # In face heights (forehead to chin): how far the head, its hair and its motion reach beyond the face.
-_ASIDE, _ABOVE, _BELOW = 1.0, 1.0, 0.95
+_ASIDE, _ABOVE, _BELOW = 1.0, 1.0, 0.75
+_NO_MAP: Any = None  # second map of cv2.remap: the first holds columns and rows
 _REACH = 0.4  # how far the head may move beyond its matte
-_MESH_CELLS = 170  # cells of the drawing grid per face height
+_MESH_CELLS = 100  # cells of the drawing grid per face height
 _FIELD_CELLS = 28  # cells of the surroundings' grid per face height, about
 
 
@@ -87,11 +88,11 @@ class WarpRenderer:
             face: the face to move, in pixels of the photo.
         """
         rgb = np.ascontiguousarray(image.rgb)
-        wide = _around(face.points, rgb.shape[1], rgb.shape[0], _BELOW + 0.5)
+        wide = _around(face.points, rgb.shape[1], rgb.shape[0], _BELOW + 0.7)
         points = face.points - np.array([wide[0], wide[1], 0], np.float32)
         cut = rgb[wide[1] : wide[3], wide[0] : wide[2]]
         if image.alpha is not None and int(image.alpha.min()) < 255:
-            alpha = image.alpha[wide[1] : wide[3], wide[0] : wide[2]].astype(np.float32) / 255
+            alpha = np.asarray(image.alpha[wide[1] : wide[3], wide[0] : wide[2]] / 255, np.float32)
         else:
             alpha = person_matte(cut, points)
         matte = np.zeros(rgb.shape[:2], np.uint8)
@@ -120,15 +121,21 @@ class WarpRenderer:
     def _person(self, scene: Scene, controls: Controls) -> tuple[Rgb, Rgb]:
         """Colours ``(h, w, 3)`` and matte ``(h, w)`` of the moved person in the region."""
         points, rigid = _to_region(controls, scene.box)
+        points[:, :2] -= np.outer(too_deep(scene.mesh.source), rigid[:2, 2])
         size = (scene.person.shape[1], scene.person.shape[0])
         shut = 1 - controls.lip_gap / max(scene.mouth.gap, 1e-3)
         tuck = float(controls.lids[0]), float(controls.lids[1]), float(np.clip(shut, 0, 1)) * scene.mouth.shows
         flow = scene.field.backward(points, rigid)
         flow = _finer(flow, scene.field.step // scene.mesh.step, scene.mesh.grid_size)
-        scene.mesh.blend_into(flow, points, tuck)
-        sources = cv2.add(_finer(flow, scene.mesh.step, size), scene.identity)
-        moved = cv2.remap(scene.person, sources, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        drawn, alpha = cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB), cv2.extractChannel(moved, 3)
+        mesh = scene.mesh.moved(points, rigid, tuck)
+        mesh.blend_into(flow, scene.mesh.step)
+        sources = np.asarray(cv2.add(_finer(flow, scene.mesh.step, size), scene.identity), np.float32)
+        if scene.mesh.step > 1:
+            for ring in (LEFT_EYE, RIGHT_EYE, LIPS_INNER):
+                mesh.refine(sources, box_around(points[list(ring), :2], 0.01 * _height(points), size))
+        moved = cv2.remap(scene.person, sources, _NO_MAP, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        drawn = np.asarray(cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB), np.uint8)
+        alpha = np.asarray(cv2.extractChannel(moved, 3), np.uint8)
         for eye, shut in zip(scene.eyes, controls.lids, strict=True):
             eye.draw(drawn, points, rigid, float(shut))
         scene.mouth.draw(drawn, points, rigid, controls.lip_gap)
@@ -139,7 +146,7 @@ def _build(rgb: Rgb, matte: Rgb, box: Box, points: Array) -> Scene:
     x0, y0, x1, y1 = box
     local = (points - np.array([x0, y0, 0], np.float32)).astype(np.float32)
     cut = np.ascontiguousarray(rgb[y0:y1, x0:x1])
-    alpha = matte[y0:y1, x0:x1].astype(np.float32) / 255
+    alpha = np.asarray(matte[y0:y1, x0:x1] / 255, np.float32)
     height = _height(points)
     size = (x1 - x0, y1 - y0)
     layers = take_apart(cut, alpha, max(1.0, 0.012 * height))

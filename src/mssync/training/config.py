@@ -29,11 +29,11 @@ class NetConfig(_Strict):
 class LossConfig(_Strict):
     """Weights of the energy scores, one per group of columns, positions and speeds."""
 
-    head: float = 1.0
-    head_speed: float = 1.0
-    mouth: float = 2.0
-    mouth_speed: float = 1.0
-    closure: float = 0.5
+    head: float = 0.4
+    head_speed: float = 0.25
+    mouth: float = 4.0
+    mouth_speed: float = 2.0
+    closure: float = 1.0
     eyes: float = 0.3
 
 
@@ -49,6 +49,8 @@ class GeneratorConfig(_Strict):
     warm_min: int = Field(2, ge=1)
     warm_max: int = Field(32, ge=1)
     nudge: float = Field(0.4, ge=0)
+    carry: float = Field(0.6, ge=0, le=1)
+    settle: int = Field(8, ge=0)
     lr: float = Field(1e-3, gt=0)
     families: dict[str, float] = {"presenter": 0.55, "grid": 0.25, "various": 0.2}
     skip_speakers: list[str] = []

@@ -17,7 +17,7 @@ from mssync.motion.blinks import without_blinks
 from mssync.motion.mesh import HEAD_NAMES, MeshSpace
 from mssync.speech.features import FEATURE_RANGE, STEPS_PER_FRAME
 from mssync.training.clips import Clip, load_clip
-from mssync.training.space import mirror_indices, mirrored
+from mssync.training.space import mirrored
 
 Array = NDArray[np.float32]
 
@@ -108,10 +108,9 @@ def load_clips(folder: Path, entries: Sequence[Entry]) -> list[tuple[Entry, Clip
 
 def make_samples(space: MeshSpace, clips: Sequence[tuple[Entry, Clip]], *, mirror: bool) -> list[Sample]:
     """Encode clips (3-frame average as in the paper), optionally each one's mirror image too."""
-    partner = mirror_indices(space.template)
     out = []
     for entry, clip in clips:
-        tracks = [clip.track, mirrored(clip.track, partner)] if mirror else [clip.track]
+        tracks = [clip.track, mirrored(clip.track)] if mirror else [clip.track]
         for track in tracks:
             motion = space.encode(track, smooth=3).values.copy()
             lids = slice(motion.shape[1] - 4, motion.shape[1] - 2)

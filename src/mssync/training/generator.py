@@ -22,7 +22,7 @@ from torch import Tensor
 from mssync.errors import InputError
 from mssync.face import topology as topo
 from mssync.motion.mesh import MeshSpace
-from mssync.nets.generator import CONTEXT_FRAMES, LOOKAHEAD_FRAMES, Generator, GeneratorShape
+from mssync.nets.generator import CONTEXT_FRAMES, LOOKAHEAD_FRAMES, Generator, GeneratorShape, RolloutState
 from mssync.speech.features import BANDS
 from mssync.training.config import GeneratorConfig
 from mssync.training.data import HEAD_COLUMNS, Sample, Sampler, Window, scales
@@ -47,10 +47,18 @@ class Facts:
 
     @staticmethod
     def of(samples: Sequence[Sample]) -> Facts:
-        energy = np.stack([s.energy for s in samples])
-        mean, std = energy.mean(0), energy.std(0) + 1e-3
+        families = sorted({s.entry.family for s in samples})
+        groups = [np.stack([s.energy for s in samples if s.entry.family == f]) for f in families]
+        # Families weigh the same here too, or the many clips of one corpus would set the scale for all.
+        mean = np.mean([g.mean(0) for g in groups], axis=0)
+        std = np.sqrt(np.mean([((g - mean) ** 2).mean(0) for g in groups], axis=0)) + 1e-3
         natural = [s.energy for s in samples if s.entry.family == "presenter"] or [s.energy for s in samples]
-        return Facts(scales(samples), mean, std, ((np.median(natural, axis=0) - mean) / std).astype(np.float32))
+        return Facts(
+            scales(samples),
+            mean.astype(np.float32),
+            std.astype(np.float32),
+            ((np.median(natural, axis=0) - mean) / std).astype(np.float32),
+        )
 
     def as_json(self) -> dict[str, list[float]]:
         return {
@@ -97,8 +105,10 @@ class Trainer:
         self.ema = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
         self.optimizer = torch.optim.Adam(self.net.parameters(), lr=config.lr, betas=(0.9, 0.99))
         self.sampler = Sampler(train, config.families, config.frames, CONTEXT_FRAMES, LOOKAHEAD_FRAMES, config.seed)
+        self.batches = self.sampler.batches(config.batch)
         self.noise = torch.Generator(device="cpu").manual_seed(config.seed + 1)
         self.weights = self._column_weights(train)
+        self.carry: RolloutState | None = None
         self.step, self.best = 0, float("inf")
         out.mkdir(parents=True, exist_ok=True)
         if (out / "state.json").exists():
@@ -139,15 +149,21 @@ class Trainer:
         style = torch.randn(2 * b, 1, c.net.style_noise, generator=self.noise).to(dev)
         fresh = torch.randn(2 * b, n, c.net.noise, generator=self.noise).to(dev)
         extra = torch.cat([torch.cat([energy, energy])[:, None].expand(-1, n, -1), style.expand(-1, n, -1), fresh], 2)
-        warm = int(torch.randint(c.warm_min, min(c.warm_max, n // 2) + 1, (1,), generator=self.noise))
-        # The observed frames are nudged off the real path: the net learns to come back, so that errors do not add up.
-        nudge = torch.randn(2 * b, 1, real.shape[2], generator=self.noise).to(dev) * c.nudge
-        nudge[..., HEAD_COLUMNS:] *= 0.3
-        seen = torch.cat([real, real])[:, :warm] + nudge
-        state = self.net.start(2 * b, seen[:, 0])
-        made, _ = self.net.rollout(state, levels, extra, real=seen)
-        first, second = made[:b, warm:], made[b:, warm:]
-        return self._scores(first, second, real[:, warm:])
+        go_on = float(torch.rand(1, generator=self.noise)) < c.carry
+        if go_on and self.carry is not None:
+            # From where earlier rollouts ended, on new sound: the net meets its own long-run poses and must still
+            # move as people do, so it learns not to drift.
+            made, end = self.net.rollout(self.carry, levels, extra)
+            skip = c.settle
+        else:
+            skip = int(torch.randint(c.warm_min, min(c.warm_max, n // 2) + 1, (1,), generator=self.noise))
+            # The observed frames are nudged off the real path: the net learns to come back.
+            nudge = torch.randn(2 * b, 1, real.shape[2], generator=self.noise).to(dev) * c.nudge
+            nudge[..., HEAD_COLUMNS:] *= 0.3
+            seen = torch.cat([real, real])[:, :skip] + nudge
+            made, end = self.net.rollout(self.net.start(2 * b, seen[:, 0]), levels, extra, real=seen)
+        self.carry = end.detached()
+        return self._scores(made[:b, skip:], made[b:, skip:], real[:, skip:])
 
     def _scores(self, a: Tensor, b: Tensor, y: Tensor) -> tuple[Tensor, dict[str, float]]:
         w, speed = self.config.loss, self.weights["speed"]
@@ -183,24 +199,9 @@ class Trainer:
 
         c = self.config
         board = SummaryWriter(str(self.out / "tensorboard"), purge_step=self.step)
-        batches = self.sampler.batches(c.batch)
         while self.step < c.steps:
-            for group in self.optimizer.param_groups:
-                group["lr"] = c.lr * _schedule(self.step, c.steps)
-            loss, parts = self._loss(next(batches))
-            if not torch.isfinite(loss):
-                raise InputError(f"Training diverged at step {self.step}; lower `lr` in the recipe and start again.")
-            self.optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
-            self.optimizer.step()
-            self.step += 1
-            with torch.no_grad():
-                keep = min(c.ema, (1 + self.step) / (10 + self.step))
-                for k, v in self.net.state_dict().items():
-                    self.ema[k].lerp_(v, 1 - keep)
+            numbers = self.advance()
             if self.step % 20 == 0 or self.step == c.steps:
-                numbers = {"loss": float(loss.detach()), "grad": float(norm), **parts}
                 for k, x in numbers.items():
                     board.add_scalar(f"train/{k}", x, self.step)
                 if report:
@@ -218,6 +219,29 @@ class Trainer:
                 self.save()
         board.close()
 
+    def advance(self) -> dict[str, float]:
+        """One optimiser step; returns its numbers.
+
+        Raises:
+            InputError: the loss is not finite.
+        """
+        c = self.config
+        for group in self.optimizer.param_groups:
+            group["lr"] = c.lr * _schedule(self.step, c.steps)
+        loss, parts = self._loss(next(self.batches))
+        if not torch.isfinite(loss):
+            raise InputError(f"Training diverged at step {self.step}; lower `lr` in the recipe and start again.")
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        self.optimizer.step()
+        self.step += 1
+        with torch.no_grad():
+            keep = min(c.ema, (1 + self.step) / (10 + self.step))
+            for k, v in self.net.state_dict().items():
+                self.ema[k].lerp_(v, 1 - keep)
+        return {"loss": float(loss.detach()), "grad": float(norm), **parts}
+
     def probe(self) -> dict[str, float]:
         """Free-running dev numbers of the averaged weights (see :func:`mssync.training.probe.probe_generator`)."""
         net = Generator(self.net.shape).to(self.device)
@@ -231,6 +255,8 @@ class Trainer:
         for i, s in enumerate(self.optimizer.state_dict()["state"].values()):
             tensors |= {f"adam.{i}.{k}": torch.as_tensor(v) for k, v in s.items()}
         tensors["noise"] = self.noise.get_state()
+        if self.carry is not None:
+            tensors |= {f"carry.{k}": v for k, v in vars(self.carry).items()}
         part = self.out / "weights.part"
         save_file({k: v.contiguous() for k, v in tensors.items()}, part)
         part.replace(self.out / "weights.safetensors")
@@ -256,6 +282,10 @@ class Trainer:
         }
         self.optimizer.load_state_dict(adam)
         self.noise.set_state(tensors["noise"])
+        if "carry.pose" in tensors:
+            self.carry = RolloutState(
+                **{k[6:]: v.to(self.device) for k, v in tensors.items() if k.startswith("carry.")}
+            )
         self.sampler.restore(state["sampler"])
         self.step, self.best = int(state["step"]), float(state["best"])
 

@@ -70,7 +70,7 @@ def probe_generator(net: Generator, scale: Array, style: Array, dev: Sequence[Sa
         "head_speed": head_speed,
         "seeds_head": float(np.mean(seeds_head)),
         "seeds_lips": float(np.median(seeds_lips)),
-        "score": 1 - lips_r + 0.3 * abs(np.log(head_std + 1e-6)) + 0.3 * abs(np.log(head_speed + 1e-6)),
+        "score": float(1 - lips_r + 0.3 * abs(np.log(head_std + 1e-6)) + 0.3 * abs(np.log(head_speed + 1e-6))),
     }
 
 

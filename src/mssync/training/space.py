@@ -17,6 +17,7 @@ from mssync.motion.mesh import EYE_POINTS, MeshSpace
 Array = NDArray[np.float32]
 Array64 = NDArray[np.float64]
 
+MIRROR_POINTS: Final = np.asarray(topo.MIRROR)
 # Left and right swapped, by the names' own endings.
 MIRROR_BLEND: Final = tuple(
     topo.BLENDSHAPE_NAMES.index(
@@ -41,24 +42,9 @@ class SpaceReport:
     clips: int
 
 
-def mirror_indices(template: Array) -> NDArray[np.int64]:
-    """For every point its partner on the other half of the face ``(478,)``, found on a near-symmetric template."""
-    flipped = template * np.array([-1.0, 1.0, 1.0], np.float32)
-    cost = np.linalg.norm(flipped[:, None] - template[None], axis=-1)
-    partner = np.empty(topo.POINTS, np.int64)
-    partner[: topo.SURFACE_POINTS] = cost[: topo.SURFACE_POINTS, : topo.SURFACE_POINTS].argmin(1)
-    # Irises are told apart by name: rings of four are too alike for the nearest point.
-    left = topo.LEFT_IRIS
-    for a, b in zip(topo.RIGHT_IRIS, (left[0], left[3], left[2], left[1], left[4]), strict=True):
-        partner[a], partner[b] = b, a
-    # Keep only mutual partners; a point that has none is its own (middle line).
-    mutual = partner[partner] == np.arange(topo.POINTS)
-    return np.where(mutual, partner, np.arange(topo.POINTS))
-
-
-def mirrored(track: Track, partner: NDArray[np.int64]) -> Track:
+def mirrored(track: Track) -> Track:
     """The clip seen in a mirror."""
-    points = track.points[:, partner].copy()
+    points = track.points[:, MIRROR_POINTS].copy()
     points[..., 0] = track.width - points[..., 0]
     return replace(track, points=points, blendshapes=track.blendshapes[:, list(MIRROR_BLEND)])
 
@@ -70,8 +56,7 @@ def fit_template(tracks: Sequence[Track], rounds: int = 4) -> Array:
     for _ in range(rounds):
         template = fs.fit_pose(means, _unit(template)).to_head(means).mean(0)
     template = _upright(_unit(template))
-    partner = mirror_indices(template)
-    flipped = template[partner] * np.array([-1.0, 1.0, 1.0], np.float32)
+    flipped = template[MIRROR_POINTS] * np.array([-1.0, 1.0, 1.0], np.float32)
     return _unit(np.asarray((template + flipped) / 2, np.float32))
 
 
@@ -112,7 +97,7 @@ def fit_space(
     _, s, vt = np.linalg.svd(flat, full_matrices=False)
     rms = s[:components] / np.sqrt(len(flat))
     basis = (vt[:components] * rms[:, None]).reshape(-1, topo.POINTS, 3)
-    opening = _opening(dev, _within(gaps[:, None], ids)[:, 0], template)
+    opening = _opening(dev, _within(gaps[:, None], ids)[:, 0])
     return MeshSpace(template, basis.astype(np.float32), blend, opening, gap_zero)
 
 
@@ -167,14 +152,13 @@ def _within(x: Array, ids: NDArray[np.int64]) -> Array64:
     return out
 
 
-def _opening(dev: Array64, gap_dev: Array64, template: Array) -> Array:
+def _opening(dev: Array64, gap_dev: Array64) -> Array:
     """How a face changes per unit of lip gap, scaled so that the gap really grows by one."""
     field = np.tensordot(gap_dev, dev, 1) / (gap_dev @ gap_dev)
     field[list(EYE_POINTS)] = 0.0
     lower, upper = [b for _, b in topo.LIP_GAP_PAIRS], [a for a, _ in topo.LIP_GAP_PAIRS]
     grown = float((field[lower] - field[upper])[:, 1].mean())
-    partner = mirror_indices(template)
-    field = (field + field[partner] * np.array([-1.0, 1.0, 1.0])) / 2
+    field = (field + field[MIRROR_POINTS] * np.array([-1.0, 1.0, 1.0])) / 2
     return np.asarray(field / grown, np.float32)
 
 

@@ -1,0 +1,5 @@
+"""``python -m mssync``."""
+
+from mssync.cli import main
+
+main()

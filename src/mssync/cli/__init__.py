@@ -1,0 +1,65 @@
+"""The command line: one typed function per command, no logic. Rooms are imported inside the functions, so that
+``mssync --help`` is quick and training packages are loaded only by training commands."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import warnings
+from typing import Annotated, NoReturn
+
+import typer
+
+from mssync import __version__
+from mssync.cli import making, motion, training, weights
+from mssync.cli.console import say
+from mssync.errors import MssyncError
+
+INTERRUPTED = 130  # what shells report for Ctrl-C
+
+app = typer.Typer(
+    name="mssync",
+    help="One photo and one voice in, one talking head out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+making.register(app)
+motion.register(app)
+weights.register(app)
+training.register(app)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mssync {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and stop.")
+    ] = False,
+) -> None:
+    """One photo and one voice in, one talking head out."""
+
+
+def main() -> NoReturn:
+    """Run the command line. Exit codes: 0 done, 2 a mistake that the user can put right, 130 interrupted."""
+    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    logging.getLogger("mssync").setLevel(logging.INFO)
+    warnings.showwarning = lambda message, *_, **__: say(f"Note: {message}")
+    # Being told to stop cleans up behind itself as Ctrl-C does.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        app()
+    except MssyncError as error:
+        say(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    sys.exit(0)

@@ -1,0 +1,50 @@
+"""What the command line shows: sentences, progress with the time left, a summary. Everything but results on stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+def say(sentence: str) -> None:
+    """One line on stderr."""
+    print(sentence, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar with the time left, on a terminal only; yields ``update(done, total or None)``."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("time left"),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def quiet_natives() -> Iterator[None]:
+    """Keep native libraries from writing to stderr while they start (LiteRT has no switch for its greeting)."""
+    sys.stderr.flush()
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no stderr, as in a program without a console
+        yield
+        return
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - devnull is no path on Windows
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

@@ -1,0 +1,372 @@
+"""The corridor: photo and speech in, talking head out. :class:`TalkingHead` is the whole of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Final, Literal, TypedDict, Unpack
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mssync import __version__
+from mssync.animation import Animation, Progress, Speech
+from mssync.errors import InputError
+from mssync.face.tracking import MIN_FACE, Face, FaceTracker, check_face
+from mssync.media.files import PathLike
+from mssync.media.image import Image, load_image
+from mssync.media.video import iter_frames, probe_video
+from mssync.models import DEFAULT, Model, load_model
+from mssync.motion.blinks import BlinkModel
+from mssync.motion.generator import MotionGenerator, MotionOptions, MotionStream
+from mssync.motion.mesh import HEAD_NAMES, MeshSpace
+from mssync.motion.space import FPS, Motion
+from mssync.render.warp import Scene, WarpRenderer
+
+Array = NDArray[np.float32]
+Photo = PathLike | NDArray[np.uint8]
+Voice = PathLike | Array
+Size = int | Literal["native"] | None
+Background = Literal["keep", "none"]
+
+DEFAULT_SIDE: Final = 1080
+SIDES: Final = (64, 8192)
+MAX_FACES: Final = 16
+# After the end of a recorded head the generated one takes over within this time.
+HANDOVER_SECONDS: Final = 1.0
+GAZE_NAMES: Final = ("gaze_x", "gaze_y")
+
+
+class Options(TypedDict, total=False):
+    """The options of :meth:`TalkingHead.animate`, by name."""
+
+    seed: int
+    head: float
+    mouth: float
+    blink: float
+    size: Size
+    face: int
+    head_from: Motion | PathLike | None
+    background: Background
+
+
+class TalkingHead:
+    """A motion model with its renderer, ready to animate photos. Make one with :meth:`load`.
+
+    Args:
+        model: the verified model.
+        device: where the generator runs: ``cpu``, ``cuda`` or ``auto``.
+    """
+
+    def __init__(self, model: Model, *, device: str = "cpu") -> None:
+        self.model, self.device = model, device
+        self.space = MeshSpace.load(model.file("space.npz"))
+        self._last: tuple[object, tuple[Scene, Face]] | None = None
+
+    @staticmethod
+    def load(model: str | Path = DEFAULT, *, device: str = "cpu") -> TalkingHead:
+        """Find a model by name or folder and check its files; the networks are started when first used.
+
+        Raises:
+            InputError: there is no such model.
+            AssetError: one of its files is missing or damaged.
+        """
+        return TalkingHead(load_model(model), device=device)
+
+    @cached_property
+    def generator(self) -> MotionGenerator:
+        """Sound to motion."""
+        return MotionGenerator(self.model.folder, self.model.manifest, device=self.device)
+
+    @cached_property
+    def tracker(self) -> FaceTracker:
+        """Finds faces; fetches its model file when it is used for the first time on this computer."""
+        return FaceTracker()
+
+    @cached_property
+    def renderer(self) -> WarpRenderer:
+        """Motion to pixels."""
+        return WarpRenderer()
+
+    def animate(
+        self,
+        photo: Photo,
+        speech: Voice,
+        *,
+        seed: int = 0,
+        head: float = 1.0,
+        mouth: float = 1.0,
+        blink: float = 1.0,
+        size: Size = None,
+        face: int = 1,
+        head_from: Motion | PathLike | None = None,
+        background: Background = "keep",
+    ) -> Animation:
+        """Let a photo speak.
+
+        Args:
+            photo: a picture file, or ``(H, W, 3)`` RGB or ``(H, W, 4)`` RGBA uint8.
+            speech: a sound file or video, or ``(n,)`` float mono in [-1, 1] at 16 kHz; at least 0.2 s.
+            seed: another motion for the same speech; the same seed gives the same motion again.
+            head: amount of head motion, 0 (still) to 3; 1 = as generated, or as recorded with ``head_from``.
+            mouth: how far the mouth opens, 0 to 3.
+            blink: rate of blinking, 0 (never) to 10.
+            size: longer side of the video in pixels, or ``"native"``; default: the photo's own, at most 1080.
+            face: which face, 1 = the largest.
+            head_from: head pose and gaze from this motion (see :meth:`track`) instead of generated ones. It is played
+                once from its start; where the speech is longer, the generated head takes over within a second.
+            background: ``"none"`` makes frames with transparency.
+        Returns:
+            the animation; nothing but the photo is worked on before its frames are asked for.
+        Raises:
+            InputError: an option, the photo, the speech or the motion cannot be used.
+            AssetError: a model file is missing or damaged.
+        """
+        options = MotionOptions(seed, head, mouth, blink)
+        recorded = None if head_from is None else self._recorded_head(head_from, head)
+        voice = Speech.open(speech)
+        scene, found = self._scene(photo, size, face, background)
+        b = self.model.manifest["blinks"]
+        blinks = BlinkModel(b["log_mean"], b["log_std"], tuple(b["course"]))
+        stream = MotionStream(self.generator, blinks, options)
+        rows = _spoken(stream, voice, self.space.names, recorded)
+        facts = {"seed": str(seed), "head": str(head), "mouth": str(mouth), "blink": str(blink)}
+        return Animation(
+            scene,
+            self.space.prepare(found),
+            space=self.space,
+            renderer=self.renderer,
+            rows=rows,
+            header=self._header(facts),
+            frames=voice.frames,
+            speech=voice,
+            model=self.model.title,
+            seed=seed,
+            alpha=background == "none",
+            inputs=_paths(photo, speech, head_from),
+        )
+
+    def render(
+        self,
+        photo: Photo,
+        motion: Motion | PathLike,
+        speech: Voice | None = None,
+        *,
+        size: Size = None,
+        face: int = 1,
+        background: Background = "keep",
+    ) -> Animation:
+        """Put a motion on a photo. The motion sets the length; the sound is cut or filled with silence.
+
+        Args:
+            photo, size, face, background: as for :meth:`animate`.
+            motion: a motion or its file; brought to 25 frames per second.
+            speech: the voice to lay under it.
+        Raises:
+            InputError: the photo, the speech or the motion cannot be used.
+        """
+        moves = self._checked(motion)
+        voice = None if speech is None else Speech.open(speech)
+        scene, found = self._scene(photo, size, face, background)
+        return Animation(
+            scene,
+            self.space.prepare(found),
+            space=self.space,
+            renderer=self.renderer,
+            rows=iter([moves.values]),
+            header=moves,
+            frames=len(moves),
+            speech=voice,
+            model=moves.meta.get("model", self.model.title),
+            seed=int(moves.meta["seed"]) if moves.meta.get("seed", "").isdecimal() else None,
+            alpha=background == "none",
+            inputs=_paths(photo, motion, speech),
+        )
+
+    def track(self, video: PathLike, *, progress: Callable[[int, int | None], None] | None = None) -> Motion:
+        """The motion of the person in a video, relative to that person's own middle pose.
+
+        The face is followed at the video's own rate, the points are brought to 25 per second, gaps are bridged.
+
+        Args:
+            video: the file.
+            progress: called with (frames done, all frames if known).
+        Returns:
+            the motion; ``meta["gaps"]`` lists the stretches without a face as JSON ``[[start, end], ...]`` in seconds.
+        Raises:
+            InputError: the video cannot be read or shows no face.
+        """
+        total = probe_video(video).frames
+
+        def counted() -> Iterator[tuple[float, NDArray[np.uint8]]]:
+            for done, pair in enumerate(iter_frames(video), 1):
+                yield pair
+                if progress is not None:
+                    progress(done, total)
+
+        track = self.tracker.track(counted())
+        gaps = [[round(t, 3) for t in gap] for gap in track.gaps()]
+        facts = {"source": Path(video).name, "gaps": json.dumps(gaps)}
+        return self._header(facts).with_values(self.space.encode(track.resampled(FPS)).values)
+
+    # ---- photo ------------------------------------------------------------------------------------------------
+
+    def _scene(self, photo: Photo, size: Size, number: int, background: Background) -> tuple[Scene, Face]:
+        """The photo at its size, its face found and its layers cut; the last one is kept for the next take."""
+        if size is not None and size != "native" and not SIDES[0] <= size <= SIDES[1]:
+            raise InputError(f"--size must lie between {SIDES[0]} and {SIDES[1]} pixels or be native, not {size}.")
+        if number < 1:
+            raise InputError(f"--face counts from 1 (the largest), so {number} is none; choose another.")
+        if background not in ("keep", "none"):
+            raise InputError(f"--background is keep or none, not {background!r}.")
+        key = None
+        if not isinstance(photo, np.ndarray):
+            path = Path(photo)
+            key = (path, path.stat().st_mtime_ns if path.exists() else 0, size, number, background)
+            if self._last is not None and self._last[0] == key:
+                return self._last[1]
+        image = _array_image(photo) if isinstance(photo, np.ndarray) else load_image(photo)
+        native = max(image.width, image.height)
+        side = native if size == "native" else size or min(native, DEFAULT_SIDE)
+        image = image.resized(side)
+        face = self._face(image, number, side / native)
+        if background == "keep" and image.alpha is not None:
+            image = _on_white(image)
+        made = self.renderer.prepare(image, face), face
+        self._last = (key, made) if key is not None else None
+        return made
+
+    def _face(self, image: Image, number: int, shrunk: float) -> Face:
+        """The chosen face of the scaled photo.
+
+        Args:
+            image: the photo.
+            number: 1 = the largest.
+            shrunk: factor by which the photo was scaled.
+        """
+        faces = self.tracker.detect(image.rgb, max_faces=MAX_FACES)
+        if not faces:
+            raise InputError(f"No face was found in {image.name}; use a photo that shows a face from the front.")
+        if number > len(faces):
+            count = "one face" if len(faces) == 1 else f"{len(faces)} faces"
+            raise InputError(f"{image.name} shows {count}, so there is no --face {number}; choose a lower number.")
+        face = faces[number - 1]
+        if face.width < MIN_FACE <= face.width / shrunk:
+            raise InputError(
+                f"The face in {image.name} is too small at this size ({face.width:.0f} pixels between the temples, "
+                f"{MIN_FACE} are needed); use --size native or a closer crop."
+            )
+        return check_face(face, image.width, image.height, image.name)
+
+    @property
+    def _basis(self) -> str:
+        """Tells the motion spaces of different models apart."""
+        return str(self.model.manifest["files"]["space.npz"])[:12]
+
+    # ---- motion -----------------------------------------------------------------------------------------------
+
+    def _header(self, facts: dict[str, str]) -> Motion:
+        """A motion without rows that says what made it."""
+        meta = {
+            "generator": f"mssync {__version__}",
+            "model": self.model.title,
+            "basis": self._basis,
+            **facts,
+        }
+        return Motion(np.zeros((0, len(self.space.names)), np.float32), self.space.names, meta=meta)
+
+    def _checked(self, motion: Motion | PathLike) -> Motion:
+        """A motion of this model's space at 25 fps."""
+        name = "The motion" if isinstance(motion, Motion) else f"The motion {motion}"
+        moves = motion if isinstance(motion, Motion) else Motion.load(Path(motion))
+        basis = moves.meta.get("basis")
+        other = basis is not None and basis != self._basis
+        if other or moves.space != "mesh" or moves.names != self.space.names:
+            raise InputError(
+                f"{name} was made with another model ({moves.meta.get('model', 'unknown')}); "
+                "name that one with --model, or make the motion again."
+            )
+        if not len(moves):
+            raise InputError(f"{name} has no frames; make it again.")
+        return moves.resampled(FPS)
+
+    def _recorded_head(self, motion: Motion | PathLike, amount: float) -> Array:
+        """Head and gaze columns ``(T, 8)`` of a motion, of any model: they mean the same in all."""
+        moves = motion if isinstance(motion, Motion) else Motion.load(Path(motion))
+        moves = moves.resampled(FPS)
+        head = np.stack([moves.column(n) for n in HEAD_NAMES], 1) * amount
+        gaze = np.stack([moves.column(n) for n in GAZE_NAMES], 1) * min(amount, 1.0)
+        return np.concatenate([head, gaze], 1).astype(np.float32)
+
+
+def animate(
+    photo: Photo,
+    speech: Voice,
+    out: PathLike,
+    *,
+    model: str | Path = DEFAULT,
+    device: str = "cpu",
+    force: bool = False,
+    progress: Progress | None = None,
+    **options: Unpack[Options],
+) -> Path:
+    """One photo and one voice to one video file: :meth:`TalkingHead.animate` and :meth:`Animation.save` in one call."""
+    made = TalkingHead.load(model, device=device).animate(photo, speech, **options)
+    return made.save(out, force=force, progress=progress)
+
+
+def _spoken(stream: MotionStream, voice: Speech, names: tuple[str, ...], recorded: Array | None) -> Iterator[Array]:
+    """The motion to a voice, block by block; head and gaze from ``recorded`` as long as it lasts."""
+    columns = [names.index(n) for n in (*HEAD_NAMES, *GAZE_NAMES)]
+    made = 0
+
+    def blocks() -> Iterator[Array]:
+        for chunk in voice.chunks():
+            yield stream.push(chunk)
+        yield stream.flush()
+
+    for rows in blocks():
+        if recorded is not None and len(rows):
+            rows = rows.copy()
+            rows[:, columns] = handed_over(recorded, rows[:, columns], made)
+        made += len(rows)
+        yield rows
+
+
+def handed_over(recorded: Array, drawn: Array, first: int) -> Array:
+    """A recorded motion, and after its end a smooth passage to the drawn one.
+
+    Args:
+        recorded: ``(R, C)`` from frame 0 on, R >= 1.
+        drawn: ``(k, C)``, frames ``first`` to ``first + k``.
+        first: number of the first frame.
+    Returns:
+        ``(k, C)``: the recorded rows, then its last row fading into the drawn rows within ``HANDOVER_SECONDS``.
+    """
+    t = first + np.arange(len(drawn))
+    after = np.clip((t - (len(recorded) - 1)) / (HANDOVER_SECONDS * FPS), 0.0, 1.0)
+    share = (after * after * (3 - 2 * after))[:, None].astype(np.float32)
+    held = recorded[np.minimum(t, len(recorded) - 1)]
+    return np.asarray(held * (1 - share) + drawn * share, np.float32)
+
+
+def _paths(*sources: object) -> tuple[Path, ...]:
+    return tuple(Path(s) for s in sources if s is not None and not isinstance(s, np.ndarray | Motion))  # type: ignore[arg-type]
+
+
+def _array_image(pixels: NDArray[np.uint8]) -> Image:
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or 0 in pixels.shape:
+        raise InputError(
+            f"A photo as an array must be (height, width, 3 or 4) uint8, not {pixels.dtype} of shape {pixels.shape}."
+        )
+    alpha = np.ascontiguousarray(pixels[..., 3]) if pixels.shape[2] == 4 else None
+    return Image(np.ascontiguousarray(pixels[..., :3]), alpha, "the photo")
+
+
+def _on_white(image: Image) -> Image:
+    """What lies behind a cut-out photo when the video has no transparency."""
+    assert image.alpha is not None
+    share = image.alpha[..., None].astype(np.float32) / 255
+    return Image(np.rint(image.rgb * share + 255 * (1 - share)).astype(np.uint8), image.alpha, image.name)

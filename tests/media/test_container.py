@@ -1,0 +1,59 @@
+"""Decoding goes on past damaged packets and gives out what the decoder still holds when a file breaks off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import av
+import pytest
+from av.video.frame import VideoFrame
+from media_samples import picture, tone, write_sound, write_video
+from PIL import Image as Pil
+
+from mssync.errors import InputError
+from mssync.media.container import decode, open_media, sound_stream, video_stream
+
+
+@pytest.mark.parametrize("error", [av.error.InvalidDataError(1, "damaged", "x"), OSError(5, "disk gone"), IndexError()])
+def test_a_file_that_breaks_off(tmp_path: Path, error: Exception) -> None:
+    path = write_video(tmp_path / "v.mp4", [picture(shift=k) for k in range(20)])
+    with open_media(path, "video") as container:
+        stream = video_stream(container, path)
+
+        def breaks_off(_: object) -> Iterator[object]:
+            for count, packet in enumerate(container.demux(stream)):
+                if count == 12:
+                    raise error
+                yield packet
+
+        stream.thread_type = "AUTO"  # frame threads hold frames back, which only a flush gives out
+        broken = SimpleNamespace(demux=breaks_off)
+        frames = [frame for _, frame in decode(broken, stream, VideoFrame)]  # type: ignore[arg-type]
+    assert len(frames) == 12
+
+
+def test_cover_art_is_no_video(tmp_path: Path) -> None:
+    path = tmp_path / "song.mp3"
+    plain = write_sound(tmp_path / "p.mp3", tone(1, 44_100), 44_100, "mp3", "libmp3lame").read_bytes()
+    Pil.fromarray(picture()).save(tmp_path / "c.jpg")
+    art = b"\0image/jpeg\0\x03\0" + (tmp_path / "c.jpg").read_bytes()
+    frame = b"APIC" + len(art).to_bytes(4, "big") + b"\0\0" + art
+    size = len(frame)
+    header = b"ID3\x03\0\0" + bytes([size >> 21 & 127, size >> 14 & 127, size >> 7 & 127, size & 127])
+    path.write_bytes(header + frame + plain)
+    with open_media(path, "sound") as container:
+        assert len(container.streams.video) == 1
+        assert sound_stream(container, path).type == "audio"
+        with pytest.raises(InputError, match="no video track"):
+            video_stream(container, path)
+
+
+def test_metadata_that_is_no_utf8(tmp_path: Path) -> None:
+    path = write_sound(tmp_path / "a.flac", tone(0.5, 16_000), 16_000, "flac", "flac")
+    data = path.read_bytes()
+    assert b"encoder=" in data
+    path.write_bytes(data.replace(b"encoder=L", b"encoder=\xff"))
+    with open_media(path, "sound") as container:
+        assert len(container.streams) == 1

@@ -1,0 +1,222 @@
+"""The motion file: what is saved comes back, and nothing else comes in."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mssync.errors import InputError, OutputError
+from mssync.motion.space import MAX_FRAMES, Motion
+
+NAMES = ("rot_x", "expr_00", "lip_gap")
+fuzz = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def some(frames: int = 7, fps: float = 25.0) -> Motion:
+    values = np.random.default_rng(0).normal(size=(frames, 3)).astype(np.float32)
+    return Motion(values, NAMES, fps=fps, meta={"model": "default 1", "name": "Zoë 🙂"})
+
+
+def header(**changes: Any) -> dict[str, Any]:
+    plain = {
+        "format": "mssync-motion", "version": 1, "space": "mesh", "fps": 25.0, "names": list(NAMES), "meta": {},
+    }  # fmt: skip
+    return {k: v for k, v in (plain | changes).items() if v is not ...}
+
+
+def write(path: Path, head: Any, values: Any) -> Path:
+    text = head if isinstance(head, str) else json.dumps(head)
+    np.savez_compressed(path, header=np.array(text), values=values)
+    return path
+
+
+def test_what_is_saved_comes_back(tmp_path: Path) -> None:
+    motion = some(fps=30.0)
+    path = motion.save(tmp_path / "m.npz")
+    again = Motion.load(path)
+    np.testing.assert_array_equal(again.values, motion.values)
+    assert again.values.dtype == np.float32
+    assert (again.names, again.fps, again.space, again.version, again.meta) == (
+        motion.names, 30.0, "mesh", 1, motion.meta,
+    )  # fmt: skip
+    assert [p.name for p in tmp_path.iterdir()] == ["m.npz"]
+
+
+def test_the_file_is_plain_numpy(tmp_path: Path) -> None:
+    some().save(tmp_path / "m.npz")
+    with np.load(tmp_path / "m.npz", allow_pickle=False) as npz:
+        assert sorted(npz.files) == ["header", "values"]
+        assert json.loads(str(npz["header"])) == header(meta=some().meta)
+
+
+def test_an_existing_file_stays_unless_forced(tmp_path: Path) -> None:
+    path = some().save(tmp_path / "m.npz")
+    before = path.read_bytes()
+    with pytest.raises(OutputError, match=r"m\.npz exists already"):
+        some(9).save(path)
+    assert path.read_bytes() == before
+    assert len(Motion.load(some(9).save(path, force=True))) == 9
+
+
+def test_what_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"ends in \.npz"):
+        some().save(tmp_path / "m.npy")
+    with pytest.raises(OutputError, match="Cannot write"):
+        some().save(tmp_path / "no" / "m.npz")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_columns_by_name() -> None:
+    motion = some()
+    np.testing.assert_array_equal(motion.column("lip_gap"), motion.values[:, 2])
+    with pytest.raises(InputError, match="no column 'jaw'"):
+        motion.column("jaw")
+    with pytest.raises(InputError, match="one column per name"):
+        Motion(motion.values, NAMES[:2])
+    other = motion.with_values(motion.values * 2)
+    assert other.names == motion.names and other.meta == motion.meta
+
+
+def test_resampling_a_motion() -> None:
+    ramp = np.repeat(np.arange(60, dtype=np.float32)[:, None] / 30, 3, 1)
+    there = Motion(ramp, NAMES, fps=30.0).resampled(25.0)
+    assert len(there) == 50 and there.fps == 25.0
+    np.testing.assert_allclose(there.values[:, 0], np.arange(50) / 25, atol=1e-5)
+    assert there.resampled(25.0) is there
+
+
+BAD: dict[str, Callable[[Path], object]] = {
+    "empty": lambda p: p.write_bytes(b""),
+    "text": lambda p: p.write_text("time,lip_gap\n0,0\n"),
+    "bare zip": lambda p: p.write_bytes(b"PK\x05\x06" + bytes(18)),
+    "no values": lambda p: np.savez(p, header=np.array(json.dumps(header()))),
+    "no header": lambda p: np.savez(p, values=np.zeros((2, 3))),
+    "header not json": lambda p: write(p, "{", np.zeros((2, 3))),
+    "header a list": lambda p: write(p, [1, 2], np.zeros((2, 3))),
+    "header deep": lambda p: write(p, "[" * 100_000, np.zeros((2, 3))),
+    "other format": lambda p: write(p, header(format="x"), np.zeros((2, 3))),
+    "newer version": lambda p: write(p, header(version=2), np.zeros((2, 3))),
+    "no names": lambda p: write(p, header(names=...), np.zeros((2, 3))),
+    "names twice": lambda p: write(p, header(names=["a", "a", "b"]), np.zeros((2, 3))),
+    "names of numbers": lambda p: write(p, header(names=[1, 2, 3]), np.zeros((2, 3))),
+    "too few names": lambda p: write(p, header(names=["a", "b"]), np.zeros((2, 3))),
+    "no fps": lambda p: write(p, header(fps=...), np.zeros((2, 3))),
+    "fps 0": lambda p: write(p, header(fps=0), np.zeros((2, 3))),
+    "fps nan": lambda p: write(p, header(fps=float("nan")), np.zeros((2, 3))),
+    "fps text": lambda p: write(p, header(fps="25"), np.zeros((2, 3))),
+    "meta a list": lambda p: write(p, header(meta=[1]), np.zeros((2, 3))),
+    "one axis": lambda p: write(p, header(), np.zeros(3)),
+    "three axes": lambda p: write(p, header(), np.zeros((2, 3, 1))),
+    "whole numbers": lambda p: write(p, header(), np.zeros((2, 3), int)),
+    "complex": lambda p: write(p, header(), np.zeros((2, 3), complex)),
+    "no rows": lambda p: write(p, header(), np.zeros((0, 3))),
+    "nan": lambda p: write(p, header(), np.full((2, 3), np.nan)),
+    "infinite": lambda p: write(p, header(), np.full((2, 3), np.inf)),
+    "beyond float32": lambda p: write(p, header(), np.full((2, 3), 1e300)),
+    "objects": lambda p: write(p, header(), np.array([[None, 1.0, {}]], dtype=object)),
+    "header an object": lambda p: np.savez(p, header=np.array({"a": 1}, dtype=object), values=np.zeros((2, 3))),
+}
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("kind", BAD)
+def test_foreign_files_are_refused_in_one_sentence(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "bad.npz"
+    BAD[kind](path)
+    with pytest.raises(InputError, match=r"bad\.npz") as caught:
+        Motion.load(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_files_and_folders(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.npz", tmp_path, tmp_path / ("x" * 300 + ".npz")):
+        with pytest.raises(InputError):
+            Motion.load(path)
+
+
+def npy(shape: tuple[int, ...], descr: str = "<f4") -> bytes:
+    """An array file that claims a shape and holds a few bytes."""
+    text = repr({"descr": descr, "fortran_order": False, "shape": shape}).encode()
+    text += b" " * (63 - (10 + len(text)) % 64) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + bytes(24)
+
+
+@pytest.mark.parametrize("shape", [(10**13, 3), (2**62, 4), (MAX_FRAMES + 1, 3), (-1, 3)])
+def test_a_shape_that_is_only_claimed(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    head = io.BytesIO()
+    np.save(head, np.array(json.dumps(header())))
+    with zipfile.ZipFile(tmp_path / "m.npz", "w") as z:
+        z.writestr("header.npy", head.getvalue())
+        z.writestr("values.npy", npy(shape))
+    with pytest.raises(InputError):
+        Motion.load(tmp_path / "m.npz")
+
+
+def test_a_zip_that_swells_is_not_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "m.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as z, z.open("values.npy", "w", force_zip64=True) as f:
+        block = bytes(1 << 20)
+        for _ in range(450):
+            f.write(block)
+    assert path.stat().st_size < 1_000_000
+    with pytest.raises(InputError, match="larger than any motion"):
+        Motion.load(path)
+
+
+def check(path: Path, content: bytes) -> None:
+    """Either a sound motion or one sentence."""
+    path.write_bytes(content)
+    try:
+        motion = Motion.load(path)
+    except InputError:
+        return
+    assert np.isfinite(motion.values).all() and motion.values.shape == (len(motion), len(motion.names))
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return some().save(tmp_path_factory.mktemp("good") / "m.npz").read_bytes()
+
+
+@fuzz
+@given(content=st.binary(max_size=300))
+def test_random_bytes(tmp_path: Path, content: bytes) -> None:
+    check(tmp_path / "m.npz", content)
+    check(tmp_path / "m.npz", b"PK\x03\x04" + content)
+
+
+@fuzz
+@given(data=st.data())
+def test_damaged_files(tmp_path: Path, good: bytes, data: st.DataObject) -> None:
+    content = bytearray(good)
+    for _ in range(data.draw(st.integers(1, 4), "flips")):
+        at = data.draw(st.integers(0, len(content) - 1), "byte")
+        content[at] ^= 1 << data.draw(st.integers(0, 7), "bit")
+    start, end = sorted(data.draw(st.tuples(*[st.integers(0, len(content))] * 2), "cut"))
+    check(tmp_path / "m.npz", bytes(content))
+    check(tmp_path / "m.npz", bytes(content[:end]))
+    check(tmp_path / "m.npz", bytes(content[:start] + content[end:]))
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@fuzz
+@given(key=st.sampled_from(["format", "version", "space", "fps", "names", "meta"]), value=json_values)
+def test_strange_headers(tmp_path: Path, key: str, value: Any) -> None:
+    path = write(tmp_path / "m.npz", header(**{key: value}), np.zeros((2, 3), np.float32))
+    check(path, path.read_bytes())

@@ -1,0 +1,125 @@
+"""The shipped generator as a stream: chunking, seeds, silence, knobs, endurance."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mssync.errors import InputError
+from mssync.models import load_model
+from mssync.motion.blinks import BlinkModel
+from mssync.motion.generator import MotionGenerator, MotionOptions, MotionStream
+
+Array = NDArray[np.float32]
+RATE = 16000
+HEAD = slice(0, 6)
+GAP, LIDS, GAZE = -5, slice(-4, -2), slice(-2, None)
+
+
+@pytest.fixture(scope="module")
+def generator() -> MotionGenerator:
+    model = load_model()
+    return MotionGenerator(model.folder, model.manifest)
+
+
+@pytest.fixture(scope="module")
+def blinks() -> BlinkModel:
+    b = load_model().manifest["blinks"]
+    return BlinkModel(b["log_mean"], b["log_std"], tuple(b["course"]))
+
+
+@pytest.fixture(scope="module")
+def voice() -> Array:
+    """Two seconds of the shipped demo voice's beginning, one of silence, one more of voice."""
+    from importlib import resources
+
+    import av
+
+    with av.open(str(resources.files("mssync") / "data" / "demo.flac")) as c:
+        to = av.AudioResampler(format="flt", layout="mono", rate=RATE)
+        sound = np.concatenate([f.to_ndarray()[0] for a in c.decode(audio=0) for f in to.resample(a)])
+    pause = np.zeros(RATE, np.float32)
+    return np.concatenate([sound[: 2 * RATE], pause, sound[2 * RATE : 3 * RATE]]).astype(np.float32)
+
+
+def _run(g: MotionGenerator, b: BlinkModel, sound: Array, chunk: int = RATE, **options: float) -> Array:
+    stream = MotionStream(g, b, MotionOptions(**options))  # type: ignore[arg-type]
+    rows = [stream.push(sound[i : i + chunk]) for i in range(0, len(sound), chunk)]
+    return np.concatenate([*rows, stream.flush()])
+
+
+@pytest.mark.parametrize("chunk", [160, 1999, 640 * 7, 10**6])
+def test_any_chunking_gives_the_same_motion(
+    generator: MotionGenerator, blinks: BlinkModel, voice: Array, chunk: int
+) -> None:
+    whole = _run(generator, blinks, voice)
+    assert len(whole) == -(-len(voice) // 640)
+    assert np.isfinite(whole).all()
+    assert np.abs(_run(generator, blinks, voice, chunk) - whole).max() < 1e-5
+
+
+def test_same_seed_is_identical_and_seeds_differ(generator: MotionGenerator, blinks: BlinkModel, voice: Array) -> None:
+    a, b = _run(generator, blinks, voice, seed=1), _run(generator, blinks, voice, seed=1)
+    assert np.array_equal(a, b)
+    c = _run(generator, blinks, voice, seed=2)
+    assert np.abs(a[:, HEAD] - c[:, HEAD]).max() > 0.01
+
+
+def test_mouth_speaks_with_the_voice_and_rests_in_silence(
+    generator: MotionGenerator, blinks: BlinkModel, voice: Array
+) -> None:
+    rows = _run(generator, blinks, voice)
+    speaking, silent = rows[10:48, GAP], rows[58:70, GAP]
+    assert speaking.std() > 0.01 and speaking.max() > 0.04
+    assert np.abs(silent).max() < 1e-6
+    assert (rows[:, GAP] >= 0).all()
+
+
+def test_all_silence_keeps_the_mouth_shut_and_the_head_alive(generator: MotionGenerator, blinks: BlinkModel) -> None:
+    rows = _run(generator, blinks, np.zeros(8 * RATE, np.float32))
+    assert np.abs(rows[:, GAP]).max() < 1e-6
+    assert rows[:, :3].std(0).max() > np.radians(0.15)
+
+
+def test_knobs_do_what_they_say(generator: MotionGenerator, blinks: BlinkModel, voice: Array) -> None:
+    base = _run(generator, blinks, voice)
+    half = _run(generator, blinks, voice, head=0.5)
+    assert np.allclose(half[:, HEAD], 0.5 * base[:, HEAD], atol=1e-6)
+    assert np.array_equal(half[:, GAP], base[:, GAP])
+    still = _run(generator, blinks, voice, head=0.0)
+    assert (still[:, HEAD] == 0).all() and (still[:, GAZE] == 0).all()
+    mute = _run(generator, blinks, voice, mouth=0.0)
+    assert (mute[:, 6:-4] == 0).all() and np.array_equal(mute[:, HEAD], base[:, HEAD])
+    awake = _run(generator, blinks, voice, blink=0.0)
+    keep = [i for i in range(base.shape[1]) if i not in range(base.shape[1] - 4, base.shape[1] - 2)]
+    assert np.array_equal(awake[:, keep], base[:, keep])
+    often = _run(generator, blinks, np.zeros(20 * RATE, np.float32), blink=4.0)
+    assert often[:, LIDS].max() > 0.9 and awake[:, LIDS].max() < 0.7
+
+
+@pytest.mark.parametrize("bad", [{"head": -1.0}, {"mouth": 99.0}, {"blink": float("nan")}, {"seed": -1}])
+def test_knobs_out_of_range_are_refused(bad: dict[str, float]) -> None:
+    with pytest.raises(InputError, match="must"):
+        MotionOptions(**bad)  # type: ignore[arg-type]
+
+
+def test_a_minute_neither_drifts_nor_freezes(generator: MotionGenerator, blinks: BlinkModel, voice: Array) -> None:
+    sound = np.tile(voice, 15)
+    rows = _run(generator, blinks, sound)
+    early, late = rows[:375], rows[-375:]
+    assert np.abs(rows[:, :3]).max() < np.radians(45)
+    assert 0.3 < late[:, :3].std() / early[:, :3].std() < 3.0
+    assert 0.5 < late[:, GAP].std() / early[:, GAP].std() < 2.0
+    jump = np.abs(np.diff(rows[:, :3], axis=0)).max()
+    assert jump < np.radians(6)
+
+
+def test_state_is_small_and_of_fixed_size(generator: MotionGenerator) -> None:
+    state = generator.start(0)
+    sound = np.zeros((4 * 68, 26), np.float32)
+    sizes = []
+    for _ in range(8):
+        state, _rows = generator.block(state, sound)
+        sizes.append(sum(a.nbytes for a in state.arrays().values()))
+    assert len(set(sizes)) == 1 and sizes[0] < 100_000

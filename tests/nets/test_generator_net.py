@@ -1,0 +1,131 @@
+"""The generator net: what each output may hear, blocks against the whole, state, and its exported twin."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mssync.motion.generator import MotionGenerator
+from mssync.nets.generator import (
+    BLOCK_FRAMES,
+    CONTEXT_FRAMES,
+    LOOKAHEAD_FRAMES,
+    STEPS_PER_FRAME,
+    Generator,
+    GeneratorShape,
+)
+from mssync.training.export import TOLERANCE, compare, export_graphs
+
+SMALL = GeneratorShape(motion=11, channels=16, width=24, hidden=12, branch=20, window=6, style=4, noise=3)
+
+# Weighs channels unevenly: the plain sum over a layer norm is the same for any sound.
+PROBE = torch.linspace(0.1, 1.0, 16)
+
+
+@pytest.fixture(scope="module")
+def net() -> Generator:
+    torch.manual_seed(0)
+    return Generator(SMALL).eval()
+
+
+def _sound(frames: int, batch: int = 1, seed: int = 0) -> torch.Tensor:
+    steps = STEPS_PER_FRAME * (CONTEXT_FRAMES + frames + LOOKAHEAD_FRAMES)
+    return torch.randn(batch, steps, SMALL.bands, generator=torch.Generator().manual_seed(seed))
+
+
+def test_shapes_and_values_are_finite(net: Generator) -> None:
+    levels = net.sound(_sound(16, 2))
+    assert levels.shape == (2, 16, 4, SMALL.channels)
+    poses, state = net.rollout(net.start(2), levels, torch.zeros(2, 16, SMALL.style + SMALL.noise))
+    assert poses.shape == (2, 16, SMALL.motion) and torch.isfinite(poses).all()
+    assert state.keys.shape == (2, SMALL.window, SMALL.width)
+
+
+def test_blocks_equal_the_whole(net: Generator) -> None:
+    sound = _sound(40)
+    whole = net.sound(sound)
+    for start in range(0, 40, BLOCK_FRAMES):
+        frames = CONTEXT_FRAMES + BLOCK_FRAMES + LOOKAHEAD_FRAMES
+        part = net.sound(sound[:, STEPS_PER_FRAME * start : STEPS_PER_FRAME * (start + frames)])
+        assert torch.allclose(part, whole[:, start : start + BLOCK_FRAMES], atol=1e-6)
+
+
+def test_look_ahead_is_below_half_a_second(net: Generator) -> None:
+    sound = _sound(16).requires_grad_()
+    levels = net.sound(sound)
+    farthest = 0
+    for t in range(16):
+        (grad,) = torch.autograd.grad(levels[:, t].square().mul(PROBE).sum(), sound, retain_graph=True)
+        heard = grad.abs().sum((0, 2)).nonzero()[:, 0]
+        farthest = max(farthest, int(heard.max()) - STEPS_PER_FRAME * (CONTEXT_FRAMES + t))
+    # In steps of 10 ms from the frame's start, plus the 17.5 ms that the window of a step reaches ahead.
+    assert 0 < farthest * 0.01 + 0.0175 < 0.5
+
+
+def test_each_level_hears_farther_back(net: Generator) -> None:
+    sound = _sound(8).requires_grad_()
+    levels = net.sound(sound)
+    reach = []
+    for level in range(4):
+        (grad,) = torch.autograd.grad(levels[:, 4, level].square().mul(PROBE).sum(), sound, retain_graph=True)
+        heard = grad.abs().sum((0, 2)).nonzero()[:, 0]
+        reach.append(int(heard.max() - heard.min()))
+    assert reach == sorted(reach) and reach[3] > 4 * reach[0]
+
+
+def test_history_matters_and_is_bounded(net: Generator) -> None:
+    levels = net.sound(_sound(16))
+    extra = torch.zeros(1, 16, SMALL.style + SMALL.noise)
+    poses, state = net.rollout(net.start(1), levels, extra)
+    again, _ = net.rollout(state, levels, extra)
+    assert not torch.allclose(poses, again)
+    # Only the last `window` steps are kept: an older cache entry that is not masked changes nothing once pushed out.
+    assert (state.mask == 0).all()
+
+
+def test_missing_past_is_not_attended(net: Generator) -> None:
+    levels = net.sound(_sound(8))
+    extra = torch.zeros(1, SMALL.style + SMALL.noise)
+    state = net.start(1)
+    other = net.start(1)
+    other.keys = torch.randn_like(other.keys)
+    other.values = torch.randn_like(other.values)
+    a, b = net.advance(state, levels[:, 0], extra), net.advance(other, levels[:, 0], extra)
+    assert torch.allclose(a.pose, b.pose, atol=1e-6)
+
+
+def test_noise_and_sound_move_the_output(net: Generator) -> None:
+    levels = net.sound(_sound(8))
+    quiet = torch.zeros(1, 8, SMALL.style + SMALL.noise)
+    base, _ = net.rollout(net.start(1), levels, quiet)
+    noisy, _ = net.rollout(net.start(1), levels, quiet + 1)
+    deaf, _ = net.rollout(net.start(1), torch.zeros_like(levels), quiet)
+    assert (base - noisy).abs().max() > 1e-4
+    assert (base - deaf).abs().max() > 1e-4
+
+
+def test_exported_graphs_equal_the_net(net: Generator, tmp_path: Path) -> None:
+    with torch.no_grad():
+        net.step.out.weight.mul_(10)  # fresh nets hardly move: make differences visible
+    export_graphs(net, tmp_path)
+    manifest = {
+        "shape": SMALL.as_dict(),
+        "scales": [0.5 + i for i in range(SMALL.motion)],
+        "style": {"default": [0.3, -0.2]},
+    }
+    assert compare(net, tmp_path, manifest) < TOLERANCE
+    runtime = MotionGenerator(tmp_path, json.loads(json.dumps(manifest)))
+    sound = _sound(BLOCK_FRAMES).numpy()[0]
+    start = runtime.start(3)
+    after, rows = runtime.block(start, sound)
+    _, same = runtime.block(runtime.start(3), sound)
+    _, other = runtime.block(runtime.start(4), sound)
+    assert np.abs(rows).max() > 1e-3
+    assert np.array_equal(rows, same) and not np.array_equal(rows, other)
+    # The state handed in is untouched: it can be stepped again.
+    assert np.array_equal(runtime.block(start, sound)[1], rows)
+    assert after.arrays()["keys"].shape == start.arrays()["keys"].shape

@@ -1,0 +1,198 @@
+"""The whole training chain for a moment: videos made here -> preprocess -> space -> generator -> export -> motion.
+
+The clips are talking heads rendered by the project itself from a public-domain photo, so that nobody's footage is needed.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path
+
+import matplotlib.cbook
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mssync.errors import InputError, OutputError
+from mssync.face.tracking import FaceTracker
+from mssync.media.audio import load_sound, save_wav
+from mssync.media.image import load_image
+from mssync.media.video import VideoWriter
+from mssync.models import load_model
+from mssync.motion.mesh import MeshSpace
+from mssync.render.warp import WarpRenderer
+from mssync.speech.activity import mouth_gate, speech_probability
+from mssync.training.clips import load_clip
+from mssync.training.data import read_list
+from mssync.training.export import export_model
+from mssync.training.generator import Trainer
+from mssync.training.preprocess import preprocess
+from mssync.training.run import prepare_samples, train_generator, train_space
+
+Array = NDArray[np.float32]
+
+RECIPE = """
+steps: 4
+batch: 2
+frames: 16
+warm_max: 4
+save_every: 2
+dev_every: 4
+families: {a: 0.5, b: 0.5}
+net: {channels: 8, width: 16, hidden: 8, branch: 12, window: 8, style_noise: 2, noise: 2}
+"""
+
+
+def _motion(sound: Array, frames: int, seed: int, width: int) -> Array:
+    """A plain talking motion: the lips follow the loudness, the head sways."""
+    rng = np.random.default_rng(seed)
+    rows = np.zeros((frames, width), np.float32)
+    t = np.arange(frames) / 25
+    for axis, size in enumerate((0.05, 0.08, 0.03)):
+        rows[:, axis] = size * np.sin(2 * np.pi * rng.uniform(0.3, 0.8) * t + rng.uniform(0, 6))
+    rows[:, 6:12] = np.cumsum(rng.standard_normal((frames, 6)), 0) * 0.08
+    loud = np.sqrt((sound[: frames * 640].reshape(frames, 640) ** 2).mean(1))
+    rows[:, -5] = (
+        0.12 * np.minimum(loud / (loud.max() + 1e-6) * 1.5, 1) * mouth_gate(speech_probability(sound))[:frames]
+    )
+    rows[20:25, -4:-2] = np.array([0.4, 0.9, 1.0, 0.7, 0.3])[:, None]
+    return rows
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("videos")
+    photo = load_image(matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)).resized(256)
+    face = FaceTracker().detect(photo.rgb)[0]
+    space = MeshSpace.load(load_model().file("space.npz"))
+    voice = load_sound(Path(str(resources.files("mssync"))) / "data" / "demo.flac")
+    rest, renderer = space.prepare(face), WarpRenderer()
+    scene = renderer.prepare(photo, face)
+    lines = ["path,split,family,speaker"]
+    for i in range(4):
+        sound = voice[i * 24000 : i * 24000 + 32000]
+        save_wav(folder / f"{i}.wav", sound, 16000, True)
+        rows = _motion(sound, 50, i, len(space.names))
+        with VideoWriter(
+            folder / f"clip{i}.mp4", photo.width, photo.height, sound=folder / f"{i}.wav", metadata={}
+        ) as w:
+            for row in rows:
+                w.write(renderer.render(scene, space.decode(rest, row)))
+        np.save(folder / f"{i}.npy", rows)
+        lines.append(f"clip{i}.mp4,{'dev' if i == 3 else 'train'},{'ab'[i % 2]},s{i}")
+    (folder / "broken.mp4").write_bytes(b"this is no video")
+    (folder / "clips.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def clips(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("clips")
+    steps = list(preprocess(videos, out))
+    assert len(steps) == 5 and steps[-1][:2] == (5, 5)
+    return out
+
+
+def test_preprocess_finds_the_motion_that_was_rendered(videos: Path, clips: Path) -> None:
+    space = MeshSpace.load(load_model().file("space.npz"))
+    for i in range(4):
+        clip = load_clip(clips / f"clip{i}.npz", f"clip{i}")
+        assert clip.track.points.shape == (50, 478, 3) and clip.sound.shape == (200, 26) and clip.speech.shape == (50,)
+        assert clip.track.valid.all()
+        seen, made = space.encode(clip.track).values, np.load(videos / f"{i}.npy")
+        assert np.corrcoef(seen[:, 1], made[:, 1])[0, 1] > 0.9
+        if made[:, -5].std() > 0.01:
+            assert np.corrcoef(seen[:, -5], made[:, -5])[0, 1] > 0.7
+
+
+def test_bad_video_is_listed_with_its_reason(clips: Path) -> None:
+    report = json.loads((clips / "report.json").read_text())
+    assert set(report) == {"clip0", "clip1", "clip2", "clip3", "broken"}
+    assert report["broken"] and not report["clip0"]
+    assert not (clips / "broken.npz").exists()
+
+
+def test_preprocess_goes_on_where_it_was(videos: Path, clips: Path) -> None:
+    before = {p: p.stat().st_mtime_ns for p in clips.glob("*.npz")}
+    assert list(preprocess(videos, clips)) == []
+    assert {p: p.stat().st_mtime_ns for p in clips.glob("*.npz")} == before
+
+
+def test_foreign_clip_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    path.write_bytes(b"PK nonsense")
+    with pytest.raises(InputError, match="preprocess"):
+        load_clip(path, "x")
+
+
+@pytest.fixture(scope="module")
+def run(videos: Path, clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("run")
+    report = train_space(clips, videos / "clips.csv", out / "space.npz", components=6)
+    assert report.clips == 1 and 0.3 < report.kept <= 1 and report.round_trip < 0.05
+    (out / "recipe.yaml").write_text(RECIPE)
+    seen: list[int] = []
+    trainer = train_generator(
+        clips, videos / "clips.csv", out / "space.npz", out / "recipe.yaml", out / "run",
+        report=lambda step, numbers: seen.append(step),
+    )  # fmt: skip
+    assert trainer.step == 4 and seen
+    return out
+
+
+def test_training_moves_the_weights_and_keeps_the_best(run: Path) -> None:
+    folder = run / "run"
+    for name in ("state.json", "weights.safetensors", "best.safetensors", "space.npz", "data.json"):
+        assert (folder / name).stat().st_size > 0
+    data = json.loads((folder / "data.json").read_text())
+    assert len(data["manifest_sha256"]) == 64 and data["clips"]["train"] == 3
+    assert any((folder / "tensorboard").iterdir())
+
+
+def test_resumed_run_equals_an_unbroken_one(run: Path, videos: Path, clips: Path, tmp_path: Path) -> None:
+    from mssync.training.config import GeneratorConfig, load_config
+
+    space = MeshSpace.load(run / "space.npz")
+    train, dev = prepare_samples(space, clips, read_list(videos / "clips.csv"), mirror=True, align=False)
+    config = load_config(run / "recipe.yaml")
+
+    def go(out: Path, steps: int) -> Trainer:
+        c = GeneratorConfig.model_validate({**config.model_dump(), "dev_every": 99})
+        t = Trainer(c, space, train, dev, out)
+        while t.step < steps:
+            t.advance()
+        t.save()
+        return t
+
+    whole = go(tmp_path / "whole", 4)
+    go(tmp_path / "parts", 2)
+    parts = go(tmp_path / "parts", 4)
+    for (name, a), b in zip(whole.net.state_dict().items(), parts.net.state_dict().values(), strict=True):
+        assert bool((a == b).all()), name
+
+
+def test_run_folder_of_another_shape_is_refused(run: Path, videos: Path, clips: Path) -> None:
+    (run / "other.yaml").write_text(RECIPE.replace("width: 16", "width: 24"))
+    with pytest.raises(InputError, match="other net sizes"):
+        train_generator(
+            clips, videos / "clips.csv", run / "space.npz", run / "other.yaml", run / "run",
+            report=lambda step, numbers: None,
+        )  # fmt: skip
+
+
+def test_export_makes_a_model_that_the_runtime_loads(run: Path, tmp_path: Path) -> None:
+    from mssync.motion.blinks import BlinkModel
+    from mssync.motion.generator import MotionGenerator, MotionOptions, MotionStream
+
+    assert export_model(run / "run", tmp_path / "model") < 1e-4
+    with pytest.raises(OutputError, match="force"):
+        export_model(run / "run", tmp_path / "model")
+    with pytest.raises(InputError, match="no training run"):
+        export_model(tmp_path, tmp_path / "x")
+    model = load_model(tmp_path / "model")
+    b = model.manifest["blinks"]
+    blinks = BlinkModel(b["log_mean"], b["log_std"], tuple(b["course"]))
+    stream = MotionStream(MotionGenerator(model.folder, model.manifest), blinks, MotionOptions())
+    rows = np.concatenate([stream.push(np.zeros(16000, np.float32)), stream.flush()])
+    assert rows.shape == (25, 6 + 6 + 5) and np.isfinite(rows).all()
