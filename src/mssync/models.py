@@ -64,17 +64,13 @@ def load_model(name: str | Path = DEFAULT) -> Model:
     path = folder / "manifest.json"
     if not path.is_file():
         known = ", ".join(shipped_models())
-        raise InputError(
-            f"There is no model {str(name)!r}; use one of {known}, or a folder with a manifest.json."
-        )
+        raise InputError(f"There is no model {str(name)!r}; use one of {known}, or a folder with a manifest.json.")
     manifest = _read_manifest(path)
     for file in FILES:
         want = manifest["files"].get(file)
         target = folder / file
         if want is None or not target.is_file():
-            raise AssetError(
-                f"The model {folder} lacks {file}; install mssync again or export the model again."
-            )
+            raise AssetError(f"The model {folder} lacks {file}; install mssync again or export the model again.")
         if hashlib.sha256(target.read_bytes()).hexdigest() != want:
             raise AssetError(f"{target} is damaged (its sha256 is not the manifest's); install mssync again.")
     return Model(str(name), folder, manifest)

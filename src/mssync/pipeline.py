@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssync import __version__
-from mssync.animation import Animation, Progress, Speech
+from mssync.animation import Animation, Progress
 from mssync.errors import InputError
-from mssync.face.tracking import MIN_FACE, Face, FaceTracker, check_face
+from mssync.face.tracking import Face, FaceTracker
+from mssync.inputs import Photo, Size, Speech, Voice, choose_face, load_photo, on_white
 from mssync.media.files import PathLike
-from mssync.media.image import Image, load_image
 from mssync.media.video import iter_frames, probe_video
 from mssync.models import DEFAULT, Model, load_model
 from mssync.motion.blinks import BlinkModel
@@ -26,14 +26,8 @@ from mssync.motion.space import FPS, Motion
 from mssync.render.warp import Scene, WarpRenderer
 
 Array = NDArray[np.float32]
-Photo = PathLike | NDArray[np.uint8]
-Voice = PathLike | Array
-Size = int | Literal["native"] | None
 Background = Literal["keep", "none"]
 
-DEFAULT_SIDE: Final = 1080
-SIDES: Final = (64, 8192)
-MAX_FACES: Final = 16
 # After the end of a recorded head the generated one takes over within this time.
 HANDOVER_SECONDS: Final = 1.0
 GAZE_NAMES: Final = ("gaze_x", "gaze_y")
@@ -215,10 +209,6 @@ class TalkingHead:
 
     def _scene(self, photo: Photo, size: Size, number: int, background: Background) -> tuple[Scene, Face]:
         """The photo at its size, its face found and its layers cut; the last one is kept for the next take."""
-        if size is not None and size != "native" and not SIDES[0] <= size <= SIDES[1]:
-            raise InputError(f"--size must lie between {SIDES[0]} and {SIDES[1]} pixels or be native, not {size}.")
-        if number < 1:
-            raise InputError(f"--face counts from 1 (the largest), so {number} is none; choose another.")
         if background not in ("keep", "none"):
             raise InputError(f"--background is keep or none, not {background!r}.")
         key = None
@@ -227,38 +217,13 @@ class TalkingHead:
             key = (path, path.stat().st_mtime_ns if path.exists() else 0, size, number, background)
             if self._last is not None and self._last[0] == key:
                 return self._last[1]
-        image = _array_image(photo) if isinstance(photo, np.ndarray) else load_image(photo)
-        native = max(image.width, image.height)
-        side = native if size == "native" else size or min(native, DEFAULT_SIDE)
-        image = image.resized(side)
-        face = self._face(image, number, side / native)
+        image, scale = load_photo(photo, size)
+        face = choose_face(self.tracker, image, number, scale)
         if background == "keep" and image.alpha is not None:
-            image = _on_white(image)
+            image = on_white(image)
         made = self.renderer.prepare(image, face), face
         self._last = (key, made) if key is not None else None
         return made
-
-    def _face(self, image: Image, number: int, shrunk: float) -> Face:
-        """The chosen face of the scaled photo.
-
-        Args:
-            image: the photo.
-            number: 1 = the largest.
-            shrunk: factor by which the photo was scaled.
-        """
-        faces = self.tracker.detect(image.rgb, max_faces=MAX_FACES)
-        if not faces:
-            raise InputError(f"No face was found in {image.name}; use a photo that shows a face from the front.")
-        if number > len(faces):
-            count = "one face" if len(faces) == 1 else f"{len(faces)} faces"
-            raise InputError(f"{image.name} shows {count}, so there is no --face {number}; choose a lower number.")
-        face = faces[number - 1]
-        if face.width < MIN_FACE <= face.width / shrunk:
-            raise InputError(
-                f"The face in {image.name} is too small at this size ({face.width:.0f} pixels between the temples, "
-                f"{MIN_FACE} are needed); use --size native or a closer crop."
-            )
-        return check_face(face, image.width, image.height, image.name)
 
     @property
     def _basis(self) -> str:
@@ -354,19 +319,3 @@ def handed_over(recorded: Array, drawn: Array, first: int) -> Array:
 
 def _paths(*sources: object) -> tuple[Path, ...]:
     return tuple(Path(s) for s in sources if s is not None and not isinstance(s, np.ndarray | Motion))  # type: ignore[arg-type]
-
-
-def _array_image(pixels: NDArray[np.uint8]) -> Image:
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or 0 in pixels.shape:
-        raise InputError(
-            f"A photo as an array must be (height, width, 3 or 4) uint8, not {pixels.dtype} of shape {pixels.shape}."
-        )
-    alpha = np.ascontiguousarray(pixels[..., 3]) if pixels.shape[2] == 4 else None
-    return Image(np.ascontiguousarray(pixels[..., :3]), alpha, "the photo")
-
-
-def _on_white(image: Image) -> Image:
-    """What lies behind a cut-out photo when the video has no transparency."""
-    assert image.alpha is not None
-    share = image.alpha[..., None].astype(np.float32) / 255
-    return Image(np.rint(image.rgb * share + 255 * (1 - share)).astype(np.uint8), image.alpha, image.name)

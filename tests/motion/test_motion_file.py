@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import struct
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mssync.errors import InputError, OutputError
+from mssync.motion.mesh import MeshSpace
 from mssync.motion.space import MAX_FRAMES, Motion
 
 NAMES = ("rot_x", "expr_00", "lip_gap")
@@ -220,3 +223,25 @@ json_values = st.recursive(
 def test_strange_headers(tmp_path: Path, key: str, value: Any) -> None:
     path = write(tmp_path / "m.npz", header(**{key: value}), np.zeros((2, 3), np.float32))
     check(path, path.read_bytes())
+
+
+# ---- docs/motion-format.md ----------------------------------------------------------------------------------------
+
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "motion-format.md"
+
+
+def test_every_column_is_explained(space: MeshSpace) -> None:
+    text = DOCS.read_text("utf-8")
+    for name in (*(n for n in space.names if not n.startswith("expr")), "expr_00"):
+        assert f"`{name}`" in text, name
+
+
+def test_the_example_in_the_docs_runs(space: MeshSpace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    values = np.full((60, len(space.names)), 0.1, np.float32)
+    Motion(values, space.names).save("m.npz")
+    code = DOCS.read_text("utf-8").split("```python\n")[1].split("```")[0]
+    subprocess.run([sys.executable, "-c", code], check=True)
+    edited = Motion.load("edited.npz")
+    np.testing.assert_allclose(edited.column("rot_y"), 0.05)
+    assert edited.column("lid_left")[52] == 1.0

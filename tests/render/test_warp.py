@@ -168,6 +168,20 @@ def test_rgba_is_the_person_alone(scenes: dict[str, Scene]) -> None:
     assert rgba[5, 5, 3] == 0
 
 
+def test_rgba_has_the_whole_body(scenes: dict[str, Scene], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without background the suit below the shoulders stays, though it lies far outside the region that moves."""
+    scene = scenes["astronaut"]
+    assert scene.near[3] < 450
+
+    def missing(name: str) -> None:
+        raise AssetError(f"no {name}")
+
+    monkeypatch.setattr(matte, "asset_path", missing)
+    alpha = RENDERER.render_rgba(scene, still(face("astronaut")))[..., 3]
+    assert alpha[scene.near[3] + 10 :, 200:260].mean() > 128
+    assert alpha[20, 20] == 0
+
+
 def test_same_input_same_frame(scenes: dict[str, Scene]) -> None:
     controls = move(face("astronaut"), turn=(5, 10, -4), gap=0.15, shut=0.4)
     first = RENDERER.render(scenes["astronaut"], controls)

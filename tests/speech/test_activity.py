@@ -176,9 +176,7 @@ def test_fallback_warns_once(without_network: None) -> None:
 # --- mask
 
 
-def naive_mask(
-    probability: list[float], on: float, off: float, hangover: int, shortest: int
-) -> npt.NDArray[np.bool_]:
+def naive_mask(probability: list[float], on: float, off: float, hangover: int, shortest: int) -> npt.NDArray[np.bool_]:
     active, speech = False, []
     for value in probability:
         active = value >= off if active else value >= on

@@ -1,6 +1,6 @@
 """The whole training chain for a moment: videos made here -> preprocess -> space -> generator -> export -> motion.
 
-The clips are talking heads rendered by the project itself from a public-domain photo, so that nobody's footage is needed.
+The clips are talking heads rendered by the project itself from a public-domain photo: nobody's footage is needed.
 """
 
 from __future__ import annotations

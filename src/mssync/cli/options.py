@@ -13,7 +13,8 @@ from mssync.cli.console import quiet_natives
 from mssync.errors import InputError
 
 if TYPE_CHECKING:
-    from mssync.pipeline import Size, TalkingHead
+    from mssync.inputs import Size
+    from mssync.pipeline import TalkingHead
 
 
 class Background(StrEnum):

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mssync.errors import AssetError, InputError
 from mssync.motion.blinks import BlinkModel, BlinkProcess
 from mssync.motion.mesh import HEAD_NAMES
+from mssync.motion.noise import BURN_IN, settled, smooth
 from mssync.motion.space import FPS
 from mssync.speech.activity import ActivityStream, GateStream
 from mssync.speech.features import BANDS, FEATURE_RANGE, STEPS_PER_FRAME, FeatureStream
@@ -25,6 +26,7 @@ Array = NDArray[np.float32]
 CONTEXT_FRAMES: Final = 48
 LOOKAHEAD_FRAMES: Final = 12
 BLOCK_FRAMES: Final = 8
+NETWORK_STATE: Final = ("pose", "velocity", "keys", "values", "mask")
 SILENT_EXPRESSION: Final = 0.25  # share of the expression that stays while nobody speaks
 
 
@@ -63,11 +65,12 @@ class GeneratorState:
     values: Array
     mask: Array
     style: Array
+    noise: Array
     rng: np.random.Generator
 
     def arrays(self) -> dict[str, Array]:
-        """The network's part of the state, by name."""
-        return {n: getattr(self, n) for n in ("pose", "velocity", "keys", "values", "mask")}
+        """The state without its random generator, by name."""
+        return {n: getattr(self, n) for n in (*NETWORK_STATE, "style", "noise")}
 
 
 class MotionGenerator:
@@ -90,19 +93,26 @@ class MotionGenerator:
         self.columns = len(self._scales)
 
     def start(self, seed: int) -> GeneratorState:
-        """The state before the first frame: the photo's own pose, nothing remembered, one style drawn from the seed."""
+        """The state before the first frame: the photo's own pose, held through a short silence; a style drawn from the
+        seed. (The paper, too, repeats the first pose before it lets go.)
+        """
         s = self._shape
         rng = np.random.default_rng([seed, 0x5EED])
         drawn = rng.standard_normal(s["style"] - len(self._energy)).astype(np.float32)
-        return GeneratorState(
+        noise = settled(rng.standard_normal((BURN_IN, s["noise"])).astype(np.float32))
+        state = GeneratorState(
             np.zeros((1, s["motion"]), np.float32),
             np.zeros((1, s["motion"]), np.float32),
             np.zeros((1, s["window"], s["width"]), np.float32),
             np.zeros((1, s["window"], s["width"]), np.float32),
             np.full((1, s["window"]), -1e4, np.float32),
             np.concatenate([self._energy, drawn])[None],
+            noise,
             rng,
         )
+        frames = CONTEXT_FRAMES + BLOCK_FRAMES + LOOKAHEAD_FRAMES
+        silence = np.full((frames * STEPS_PER_FRAME, BANDS), FEATURE_RANGE[0], np.float32)
+        return self._advance(state, silence, hold=True)[0]
 
     def block(self, state: GeneratorState, sound: Array) -> tuple[GeneratorState, Array]:
         """Eight frames of motion.
@@ -113,19 +123,24 @@ class MotionGenerator:
         Returns:
             the next state and ``(8, D)`` rows in the motion space's units.
         """
+        return self._advance(state, sound, hold=False)
+
+    def _advance(self, state: GeneratorState, sound: Array, *, hold: bool) -> tuple[GeneratorState, Array]:
         levels = self._sound.run(None, {"sound": sound[None]})[0]
         rng = np.random.default_rng()
         rng.bit_generator.state = state.rng.bit_generator.state
-        noise = rng.standard_normal((levels.shape[1], self._shape["noise"])).astype(np.float32)
-        now = state.arrays()
+        white = rng.standard_normal((levels.shape[1], self._shape["noise"])).astype(np.float32)
+        noise, noise_state = smooth(white, state.noise)
+        now = {n: getattr(state, n) for n in NETWORK_STATE}
         rows = np.empty((levels.shape[1], self.columns), np.float32)
         for t in range(levels.shape[1]):
             extra = np.concatenate([state.style, noise[t : t + 1]], 1)
             out = self._step.run(None, {**now, "sound": levels[:, t], "extra": extra})
             mask = np.concatenate([now["mask"][:, 1:], np.zeros((1, 1), np.float32)], 1)
-            now = {"pose": out[0], "velocity": out[1], "keys": out[2], "values": out[3], "mask": mask}
+            pose, velocity = (state.pose, np.zeros_like(state.velocity)) if hold else (out[0], out[1])
+            now = {"pose": pose, "velocity": velocity, "keys": out[2], "values": out[3], "mask": mask}
             rows[t] = out[0][0]
-        return GeneratorState(**now, style=state.style, rng=rng), rows * self._scales
+        return GeneratorState(**now, style=state.style, noise=noise_state, rng=rng), rows * self._scales
 
 
 class MotionStream:

@@ -111,11 +111,11 @@ class FaceMesh:
         depth = corners[draw, :, 2].mean(1) + 1e6 * HOLES[draw]
         draw = draw[np.argsort(-depth, kind="stable")]
         texture = self._texture_points(rigid, tuck)[TRIANGLES[draw], :2]
-        table = np.zeros((len(draw) + 1, 10), np.float32)
-        table[1:, :6] = _affine(corners[draw, :, :2], texture)
+        table = np.zeros((10, len(draw) + 1), np.float32)
+        table[:6, 1:] = _affine(corners[draw, :, :2], texture)
         # A pixel on a triangle's border may lie outside it: its source must not, or thin triangles spray colours.
         low, high = _extent(texture)
-        table[1:, 6:8], table[1:, 8:] = low - 0.5, high + 0.5
+        table[6:8, 1:], table[8:, 1:] = low.T - 0.5, high.T + 0.5
         return MovedMesh(np.ascontiguousarray(corners[draw, :, :2]), table)
 
 
@@ -125,7 +125,7 @@ class MovedMesh:
 
     Attributes:
         corners: ``(n, 3, 2)`` region pixels.
-        table: ``(n + 1, 10)`` affine map to the photo and its bounds; row 0 is no triangle.
+        table: ``(10, n + 1)`` affine maps to the photo and their bounds, rows x y x y ...; column 0 is no triangle.
     """
 
     corners: Array
@@ -181,11 +181,13 @@ class MovedMesh:
         for number in near.tolist():
             cv2.fillConvexPoly(ids, polygons[number], number + 1, cv2.LINE_8, _SHIFT)
         x, y = _centres(box, step)
-        c = self.table[ids]
         found = []
         for axis in (0, 1):
-            place = c[..., 3 * axis] * x + c[..., 3 * axis + 1] * y + c[..., 3 * axis + 2]
-            found.append(np.minimum(np.maximum(place, c[..., 6 + axis]), c[..., 8 + axis]))
+            per_x, per_y, offset, low, high = (self.table[row].take(ids, mode="clip") for row in range(axis, 10, 2))
+            place = per_x * x
+            place += per_y * y
+            place += offset
+            found.append(np.minimum(np.maximum(place, low, out=place), high, out=place))
         return (found[0], found[1]), ids > 0
 
 
@@ -208,7 +210,7 @@ def _area(corners: Array) -> Array:
 
 
 def _affine(target: Array, source: Array) -> Array:
-    """Source place of every triangle as an affine function of the target place: ``(n, 6)`` rows a b c d e f.
+    """Source place of every triangle as an affine function of the target place ``(6, n)``: per x, per y, offset.
 
     Solved relative to the first corner and in double precision: thin triangles are ill-conditioned.
     """
@@ -220,4 +222,4 @@ def _affine(target: Array, source: Array) -> Array:
     gx = (d1 * e2[:, 1:] - d2 * e1[:, 1:]) / det[:, None]
     gy = (d2 * e1[:, :1] - d1 * e2[:, :1]) / det[:, None]
     c = s[:, 0] - gx * t[:, 0, :1] - gy * t[:, 0, 1:]
-    return np.stack([gx[:, 0], gy[:, 0], c[:, 0], gx[:, 1], gy[:, 1], c[:, 1]], 1).astype(np.float32)
+    return np.concatenate([gx, gy, c], 1).T.astype(np.float32)

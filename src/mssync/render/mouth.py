@@ -138,6 +138,8 @@ class Mouth:
             return own
         # Below the edge of the teeth lies the open mouth.
         cavity = self._cavity(mx, my, np.maximum(up, s_up), low)
+        # Between a smile's teeth and the lip it is the lip's inner side and the tongue that show, not the throat.
+        cavity = 0.6 * cavity + 0.35 * self.tones.tongue
         soft = max(1.0, 0.02 * self.unit)
         alpha = 1 - _ramp(my - s_low, 0.0, soft)
         return own * alpha[..., None] + cavity * (1 - alpha)[..., None]

@@ -79,8 +79,8 @@ class Layers:
 def take_apart(rgb: Rgb, alpha: Array, grain: float) -> Layers:
     """Split a picture into the person and the background, which composite back to the picture.
 
-    What is unknown (background behind, colours beyond the edge) is smooth and found at a working size; only the soft edge
-    is worked on at full resolution, so that memory stays a small multiple of the picture's.
+    What is unknown (background behind, colours beyond the edge) is smooth and found at a working size; only the soft
+    edge is worked on at full resolution, so that memory stays a small multiple of the picture's.
 
     Args:
         rgb: ``(H, W, 3)`` uint8.

@@ -8,6 +8,7 @@ the head can reach is touched (docs/adr/0004-renderer.md).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import cv2
@@ -52,7 +53,8 @@ class Scene:
 
     Attributes:
         photo: ``(H, W, 3)`` uint8.
-        matte: ``(H, W)`` uint8 share of the person, for frames without background.
+        matte: ``(H, W)`` uint8 share of the person, known inside ``near`` and 0 elsewhere.
+        near: x0, y0, x1, y1 of the head-and-shoulders crop the matte was found in.
         box: x0, y0, x1, y1 of the region that is drawn; everything else is the photo.
         person: ``(h, w, 4)`` uint8 colours of the person, extended beyond the edge, and matte, of the region.
         plate: ``(h, w, 3)`` uint8 background of the region.
@@ -62,6 +64,7 @@ class Scene:
 
     photo: Rgb
     matte: Rgb
+    near: Box
     box: Box
     person: Rgb
     plate: Rgb
@@ -70,6 +73,17 @@ class Scene:
     eyes: tuple[Eye, Eye]
     mouth: Mouth
     identity: Array
+
+    @cached_property
+    def whole_matte(self) -> Rgb:
+        """``(H, W)`` uint8 matte of the whole photo, lower body included, for frames without background."""
+        x0, y0, x1, y1 = self.near
+        if (x1 - x0, y1 - y0) == (self.photo.shape[1], self.photo.shape[0]):
+            return self.matte
+        points = self.mesh.source + np.array([*self.box[:2], 0], np.float32)
+        whole = np.asarray(np.round(255 * person_matte(self.photo, points)), np.uint8)
+        whole[y0:y1, x0:x1] = self.matte[y0:y1, x0:x1]
+        return whole
 
     @property
     def warped_pixels(self) -> int:
@@ -88,17 +102,18 @@ class WarpRenderer:
             face: the face to move, in pixels of the photo.
         """
         rgb = np.ascontiguousarray(image.rgb)
-        wide = _around(face.points, rgb.shape[1], rgb.shape[0], _BELOW + 0.7)
-        points = face.points - np.array([wide[0], wide[1], 0], np.float32)
-        cut = rgb[wide[1] : wide[3], wide[0] : wide[2]]
+        height, width = rgb.shape[:2]
+        near = _around(face.points, width, height, _BELOW + 0.7)
+        crop = np.s_[near[1] : near[3], near[0] : near[2]]
+        points = face.points - np.array([near[0], near[1], 0], np.float32)
         if image.alpha is not None and int(image.alpha.min()) < 255:
-            alpha = np.asarray(image.alpha[wide[1] : wide[3], wide[0] : wide[2]] / 255, np.float32)
-        else:
-            alpha = person_matte(cut, points)
-        matte = np.zeros(rgb.shape[:2], np.uint8)
-        matte[wide[1] : wide[3], wide[0] : wide[2]] = np.round(255 * alpha)
-        box = _needed(alpha, points, wide, rgb.shape[1], rgb.shape[0])
-        return _build(rgb, matte, box, face.points)
+            alpha = np.asarray(image.alpha[crop] / 255, np.float32)
+            matte, box = image.alpha.copy(), _needed(alpha, points, near, width, height)
+            return _build(rgb, matte, (0, 0, width, height), box, face.points)
+        alpha = person_matte(rgb[crop], points)
+        matte = np.zeros((height, width), np.uint8)
+        matte[crop] = np.round(255 * alpha)
+        return _build(rgb, matte, near, _needed(alpha, points, near, width, height), face.points)
 
     def render(self, scene: Scene, controls: Controls) -> Rgb:
         """One frame ``(H, W, 3)`` uint8; bit for bit the photo where neither the old nor the moved person is."""
@@ -113,7 +128,7 @@ class WarpRenderer:
         """One frame ``(H, W, 4)`` uint8 of the person alone, straight (not premultiplied) alpha."""
         drawn, alpha = self._person(scene, controls)
         x0, y0, x1, y1 = scene.box
-        out = np.dstack([scene.photo, scene.matte])
+        out = np.dstack([scene.photo, scene.whole_matte])
         out[y0:y1, x0:x1, :3] = drawn
         out[y0:y1, x0:x1, 3] = alpha
         return out
@@ -142,7 +157,7 @@ class WarpRenderer:
         return drawn, alpha
 
 
-def _build(rgb: Rgb, matte: Rgb, box: Box, points: Array) -> Scene:
+def _build(rgb: Rgb, matte: Rgb, near: Box, box: Box, points: Array) -> Scene:
     x0, y0, x1, y1 = box
     local = (points - np.array([x0, y0, 0], np.float32)).astype(np.float32)
     cut = np.ascontiguousarray(rgb[y0:y1, x0:x1])
@@ -158,6 +173,7 @@ def _build(rgb: Rgb, matte: Rgb, box: Box, points: Array) -> Scene:
     return Scene(
         photo=rgb,
         matte=matte,
+        near=near,
         box=box,
         person=np.ascontiguousarray(person),
         plate=layers.plate,

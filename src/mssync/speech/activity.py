@@ -89,9 +89,7 @@ class _EnergyDetector:
         energy = float(10.0 * np.log10(np.var(emphasised) + 1e-12))
         self._noise = min(energy, self._noise + _FALLBACK_NOISE_RISE)
         self._peak = max(energy, self._peak - _FALLBACK_PEAK_FALL)
-        threshold = max(
-            _FALLBACK_QUIET, self._noise + _FALLBACK_ABOVE_NOISE, self._peak - _FALLBACK_BELOW_PEAK
-        )
+        threshold = max(_FALLBACK_QUIET, self._noise + _FALLBACK_ABOVE_NOISE, self._peak - _FALLBACK_BELOW_PEAK)
         return float(1.0 / (1.0 + np.exp(np.clip(threshold - energy, -30.0, 30.0))))
 
 
@@ -266,9 +264,7 @@ class GateStream:
 
     def __init__(self) -> None:
         self._mask = MaskStream(hangover_frames=0)
-        self._speech = np.zeros(
-            len(_AFTER)
-        )  # speech frames the next value depends on; silence before the start
+        self._speech = np.zeros(len(_AFTER))  # speech frames the next value depends on; silence before the start
 
     def push(self, probability: npt.ArrayLike) -> Float32:
         """Take (k,) probabilities, return the gate values they complete: (j,) float32 in [0, 1]."""

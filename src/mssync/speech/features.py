@@ -78,9 +78,7 @@ def check_sound(sound: npt.ArrayLike) -> Float64:
             f"Sound must be one channel of samples, not an array of shape {samples.shape}: mix it down first."
         )
     if not np.isfinite(samples).all():
-        raise InputError(
-            "The sound holds samples that are not finite numbers: export it again from its source."
-        )
+        raise InputError("The sound holds samples that are not finite numbers: export it again from its source.")
     return samples
 
 

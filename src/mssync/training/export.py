@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from mssync.errors import InputError, OutputError
 from mssync.models import write_manifest
-from mssync.motion.generator import MotionGenerator
+from mssync.motion.generator import NETWORK_STATE, MotionGenerator
+from mssync.motion.noise import smooth
 from mssync.nets.generator import (
     BLOCK_FRAMES,
     CONTEXT_FRAMES,
@@ -23,6 +24,7 @@ from mssync.nets.generator import (
     STEPS_PER_FRAME,
     Generator,
     GeneratorShape,
+    RolloutState,
 )
 
 TOLERANCE = 1e-4
@@ -104,11 +106,13 @@ def compare(net: Generator, folder: Path, manifest: dict[str, Any], seed: int = 
     sound = rng.standard_normal((STEPS_PER_FRAME * frames, net.shape.bands)).astype(np.float32)
     start = runtime.start(seed)
     _, rows = runtime.block(start, sound)
-    noise = runtime.start(seed).rng.standard_normal((BLOCK_FRAMES, net.shape.noise)).astype(np.float32)
+    white = runtime.start(seed).rng.standard_normal((BLOCK_FRAMES, net.shape.noise)).astype(np.float32)
+    noise, _ = smooth(white, start.noise)
     with torch.no_grad():
         levels = net.sound(torch.as_tensor(sound)[None])
         extra = torch.as_tensor(np.concatenate([np.repeat(start.style, BLOCK_FRAMES, 0), noise], 1))[None]
-        real, _ = net.rollout(net.start(1), levels, extra)
+        state = RolloutState(*(torch.as_tensor(getattr(start, n)) for n in NETWORK_STATE))
+        real, _ = net.rollout(state, levels, extra)
     scaled = rows / np.asarray(manifest["scales"], np.float32)
     return float(np.abs(scaled - real[0].numpy()).max())
 

@@ -22,6 +22,7 @@ from torch import Tensor
 from mssync.errors import InputError
 from mssync.face import topology as topo
 from mssync.motion.mesh import MeshSpace
+from mssync.motion.noise import BURN_IN, settled, smooth
 from mssync.nets.generator import CONTEXT_FRAMES, LOOKAHEAD_FRAMES, Generator, GeneratorShape, RolloutState
 from mssync.speech.features import BANDS
 from mssync.training.config import GeneratorConfig
@@ -77,7 +78,8 @@ class Trainer:
         config: the recipe.
         space: fitted motion space.
         train, dev: samples, already aligned.
-        out: run folder (``state.json``, ``weights.safetensors``, ``ema.safetensors``, ``best.safetensors``, tensorboard).
+        names = ("scales", "energy_mean", "energy_std", "style_default")
+        return {k: [float(x) for x in getattr(self, k)] for k in names}
         device: ``cpu`` or ``cuda``.
     """
 
@@ -147,7 +149,7 @@ class Trainer:
         levels = self.net.sound(sound)
         levels = torch.cat([levels, levels])
         style = torch.randn(2 * b, 1, c.net.style_noise, generator=self.noise).to(dev)
-        fresh = torch.randn(2 * b, n, c.net.noise, generator=self.noise).to(dev)
+        fresh = smooth_noise(2 * b, n, c.net.noise, self.noise).to(dev)
         extra = torch.cat([torch.cat([energy, energy])[:, None].expand(-1, n, -1), style.expand(-1, n, -1), fresh], 2)
         go_on = float(torch.rand(1, generator=self.noise)) < c.carry
         if go_on and self.carry is not None:
@@ -288,6 +290,13 @@ class Trainer:
             )
         self.sampler.restore(state["sampler"])
         self.step, self.best = int(state["step"]), float(state["best"])
+
+
+def smooth_noise(batch: int, frames: int, columns: int, generator: torch.Generator) -> Tensor:
+    """Noise ``(batch, frames, columns)`` of the runtime's kind (:mod:`mssync.motion.noise`), long since started."""
+    white = torch.randn(BURN_IN + frames, batch, columns, generator=generator).numpy()
+    made, _ = smooth(white[BURN_IN:], settled(white[:BURN_IN]))
+    return torch.from_numpy(made).transpose(0, 1)
 
 
 def sum_of(

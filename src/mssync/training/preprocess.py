@@ -39,6 +39,8 @@ def preprocess(
     Raises:
         InputError: there is no video.
     """
+    if not videos.exists():
+        raise InputError(f"There is no video or folder {videos}; check the name.")
     root = videos if videos.is_dir() else videos.parent
     if names is not None:
         paths = [root / n for n in names]

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mssync.motion.noise import BURN_IN, settled, smooth
 from mssync.nets.generator import BLOCK_FRAMES, CONTEXT_FRAMES, LOOKAHEAD_FRAMES, Generator
 from mssync.training.data import Sample, cut
 
@@ -20,17 +21,21 @@ LAGS = 8
 def generate(net: Generator, scale: Array, style: Array, samples: Sequence[Sample], seed: int, frames: int) -> Array:
     """Free-running motion ``(B, frames, D)`` in the space's units from rest, one noise per seed."""
     frames = -(-frames // BLOCK_FRAMES) * BLOCK_FRAMES
-    sound = np.stack([cut(s, 0, frames, CONTEXT_FRAMES, LOOKAHEAD_FRAMES)[1] for s in samples])
+    sound = np.stack([cut(s, 0, frames, CONTEXT_FRAMES + BLOCK_FRAMES, LOOKAHEAD_FRAMES)[1] for s in samples])
     like = next(net.parameters())
     draw = torch.Generator().manual_seed(seed)
     b, shape = len(samples), net.shape
     fixed = torch.as_tensor(style).expand(b, -1)
     fixed = torch.cat([fixed, torch.randn(b, shape.style - len(style), generator=draw)], 1)
-    fresh = torch.randn(b, frames, shape.noise, generator=draw)
+    frames += BLOCK_FRAMES
+    white = torch.randn(BURN_IN + frames, b, shape.noise, generator=draw).numpy()
+    fresh = torch.from_numpy(smooth(white[BURN_IN:], settled(white[:BURN_IN]))[0]).transpose(0, 1)
     extra = torch.cat([fixed[:, None].expand(-1, frames, -1), fresh], 2).to(like.device)
     levels = net.sound(torch.as_tensor(sound, device=like.device))
-    made, _ = net.rollout(net.start(b), levels, extra)
-    return np.asarray(made.cpu().numpy() * scale, np.float32)
+    # As at run time: the photo's pose is held for one block before the net is let go.
+    held = torch.zeros(b, BLOCK_FRAMES, shape.motion, device=like.device)
+    made, _ = net.rollout(net.start(b), levels, extra, real=held)
+    return np.asarray(made[:, BLOCK_FRAMES:].cpu().numpy() * scale, np.float32)
 
 
 def probe_generator(net: Generator, scale: Array, style: Array, dev: Sequence[Sample]) -> dict[str, float]:
@@ -55,7 +60,7 @@ def probe_generator(net: Generator, scale: Array, style: Array, dev: Sequence[Sa
         on.append(abs(int(np.argmax(curve)) - LAGS) <= 1)
         spread.append(g.std() / (y.std() + 1e-3))
     natural = [s for s in talk if s.entry.family == "presenter"] or talk
-    real_std = np.mean([s.motion[:, :3].std(0).mean() for s in natural])
+    real_std = np.mean([s.motion[:n, :3].std(0).mean() for s in natural])
     real_speed = np.mean([np.abs(np.diff(s.motion[:, :3], axis=0)).mean() for s in natural])
     head_std = float(np.mean([a[:, :3].std(0).mean() for a in one]) / real_std)
     head_speed = float(np.abs(np.diff(one[..., :3], axis=1)).mean() / real_speed)

@@ -1,0 +1,58 @@
+"""Folders and CSV files of pairs: the good ones are made, the bad ones reported, the exit code tells."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Done
+
+from mssync.media.video import iter_frames
+
+Run = Callable[..., Done]
+
+
+def test_a_csv_with_a_bad_pair(mssync_cli: Run, photo: Path, short_voice: Path, tmp_path: Path) -> None:
+    shutil.copy(photo, tmp_path / "me.png")
+    shutil.copy(short_voice, tmp_path / "hello.wav")
+    (tmp_path / "noface.png").write_text("no picture at all")
+    table = tmp_path / "pairs.csv"
+    table.write_text(
+        "photo,speech,out\nme.png,hello.wav,first.mp4\nnoface.png,hello.wav,\nme.png,hello.wav,sub/last.mp4\n"
+    )
+    out = tmp_path / "out"
+    done = mssync_cli("animate", table, "-o", out)
+    assert done.code == 2
+    assert done.err.count("\n") == 1 and "noface.png" in done.err
+    assert "2 of 3" in done.out
+    assert sorted(p.relative_to(out).as_posix() for p in out.rglob("*.mp4")) == ["first.mp4", "sub/last.mp4"]
+    assert sum(1 for _ in iter_frames(out / "sub" / "last.mp4")) == 15
+
+
+def test_a_folder_of_photos_with_one_voice(mssync_cli: Run, photo: Path, short_voice: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in ("a.png", "b.png"):
+        shutil.copy(photo, photos / name)
+    (photos / "notes.txt").write_text("not a photo")
+    done = mssync_cli("animate", photos, short_voice, "-o", tmp_path / "out", "--takes", 2)
+    assert (done.code, done.err) == (0, "")
+    names = sorted(p.name for p in (tmp_path / "out").iterdir())
+    assert names == ["a-1.mp4", "a-2.mp4", "b-1.mp4", "b-2.mp4"]
+    again = mssync_cli("animate", photos, short_voice, "-o", tmp_path / "out", "--takes", 2)
+    assert again.code == 2 and again.err.count("exists already") == 2
+
+
+@pytest.mark.parametrize("table", ["nonsense", "photo,voice\na,b\n", "photo,speech\n", ""])
+def test_a_csv_that_is_none(mssync_cli: Run, tmp_path: Path, table: str) -> None:
+    (tmp_path / "p.csv").write_text(table)
+    done = mssync_cli("animate", tmp_path / "p.csv", "-o", tmp_path / "out")
+    assert done.code == 2 and "p.csv" in done.err and done.err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_motion_out_is_for_one_pair(mssync_cli: Run, photo: Path, short_voice: Path, tmp_path: Path) -> None:
+    done = mssync_cli("animate", tmp_path, short_voice, "-o", tmp_path / "o", "--motion-out", tmp_path / "m.npz")
+    assert done.code == 2 and "--motion-out" in done.err
