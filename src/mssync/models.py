@@ -104,6 +104,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         "scales": list,
         "style": dict,
         "blinks": dict,
+        "gap_curve": dict,
     }
     for key, kind in needed.items():
         if not isinstance(manifest.get(key), kind):

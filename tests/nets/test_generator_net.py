@@ -116,6 +116,7 @@ def test_exported_graphs_equal_the_net(net: Generator, tmp_path: Path) -> None:
         "shape": SMALL.as_dict(),
         "scales": [0.5 + i for i in range(SMALL.motion)],
         "style": {"default": [0.3, -0.2]},
+        "gap_curve": {"made": [0.0, 1.0], "real": [0.0, 1.0]},
     }
     assert compare(net, tmp_path, manifest) < TOLERANCE
     runtime = MotionGenerator(tmp_path, json.loads(json.dumps(manifest)))

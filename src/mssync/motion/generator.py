@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mssync.errors import AssetError, InputError
 from mssync.motion.blinks import BlinkModel, BlinkProcess
+from mssync.motion.gap_curve import GapCurve
 from mssync.motion.mesh import HEAD_NAMES
 from mssync.motion.noise import BURN_IN, settled, smooth
 from mssync.motion.space import FPS
@@ -27,6 +28,7 @@ CONTEXT_FRAMES: Final = 48
 LOOKAHEAD_FRAMES: Final = 12
 BLOCK_FRAMES: Final = 8
 NETWORK_STATE: Final = ("pose", "velocity", "keys", "values", "mask")
+RECENTRE_FRAMES: Final = 300  # time constant of the slow return to the photo's own pose
 SILENT_EXPRESSION: Final = 0.25  # share of the expression that stays while nobody speaks
 
 
@@ -90,6 +92,7 @@ class MotionGenerator:
         self._scales = np.asarray(manifest["scales"], np.float32)
         style = manifest["style"]
         self._energy = np.asarray(style["default"], np.float32)
+        self.gap_curve = GapCurve(**{k: tuple(map(float, v)) for k, v in manifest["gap_curve"].items()})
         self.columns = len(self._scales)
 
     def start(self, seed: int) -> GeneratorState:
@@ -160,6 +163,9 @@ class MotionStream:
         silent = CONTEXT_FRAMES * STEPS_PER_FRAME
         self._sound = np.full((silent, BANDS), FEATURE_RANGE[0], np.float32)
         self._open = np.zeros(0, np.float32)
+        # Some styles lean to one side for good; a photo should keep its own posture. Motion in the training data is
+        # relative to the middle of some ten seconds, and so it is here.
+        self._centre = np.zeros(len(HEAD_NAMES), np.float32)
         self._made = 0
 
     def push(self, samples: Array) -> Array:
@@ -196,9 +202,13 @@ class MotionStream:
         """Knobs, silence and blinks on one block."""
         o, h = self._options, len(HEAD_NAMES)
         rows = rows.copy()
+        for row in rows:
+            pose = row[:h].copy()
+            row[:h] -= self._centre
+            self._centre += (pose - self._centre) / RECENTRE_FRAMES
         rows[:, :h] *= o.head
         rows[:, h:-5] *= o.mouth * (SILENT_EXPRESSION + (1 - SILENT_EXPRESSION) * gate[:, None])
-        rows[:, -5] = np.maximum(rows[:, -5], 0.0) * o.mouth * gate
+        rows[:, -5] = self._generator.gap_curve(rows[:, -5]) * o.mouth * gate
         lids = np.clip(rows[:, -4:-2], -0.2, 0.6)
         blink = self._blinks.next(len(rows))[:, None]
         rows[:, -4:-2] = lids + (1.0 - lids) * blink

@@ -27,13 +27,20 @@ class NetConfig(_Strict):
 
 
 class LossConfig(_Strict):
-    """Weights of the energy scores, one per group of columns, positions and speeds."""
+    """Weights of the energy scores, one per group of columns, positions and speeds.
+
+    ``mouth_spread`` scales the repulsion between two rollouts of the mouth (1 = the proper score), from step
+    ``mouth_spread_from`` on.
+    """
 
     head: float = 0.4
     head_speed: float = 0.25
     mouth: float = 4.0
     mouth_speed: float = 2.0
     closure: float = 1.0
+    # Below 1 two takes of one sentence move their lips more alike than two people would.
+    mouth_spread: float = Field(1.0, ge=0, le=1)
+    mouth_spread_from: int = Field(0, ge=0)
     eyes: float = 0.3
 
 

@@ -50,13 +50,9 @@ def export_model(run: Path, out: Path, *, force: bool = False) -> float:
         raise OutputError(f"{out} holds a model already; choose another folder or allow overwriting with --force.")
     state: dict[str, Any] = json.loads((run / "state.json").read_text("utf-8"))
     data: dict[str, Any] = json.loads((run / "data.json").read_text("utf-8"))
-    net = Generator(GeneratorShape(**state["shape"])).eval()
-    best = run / "best.safetensors"
-    if best.exists():
-        net.load_state_dict(load_file(best))
-    else:
-        tensors = load_file(run / "weights.safetensors")
-        net.load_state_dict({k[4:]: v for k, v in tensors.items() if k.startswith("ema.")})
+    if "gap_curve" not in data:
+        raise InputError(f"The run in {run} was stopped before its end; run the same `mssync train generator` again.")
+    net = best_net(run, state["shape"])
     out.mkdir(parents=True, exist_ok=True)
     export_graphs(net, out)
     shutil.copyfile(run / "space.npz", out / "space.npz")
@@ -73,14 +69,27 @@ def export_model(run: Path, out: Path, *, force: bool = False) -> float:
             "energy_std": facts["energy_std"],
         },
         "blinks": data["blinks"],
+        "gap_curve": data["gap_curve"],
         "recipe": {"config": config, "steps": state["step"], "best_dev_score": state["best"]},
-        "data": {k: v for k, v in data.items() if k != "blinks"},
+        "data": {k: v for k, v in data.items() if k not in ("blinks", "gap_curve")},
     }
     write_manifest(out, manifest)
     gap = compare(net, out, manifest)
     if gap > TOLERANCE:
         raise InputError(f"The exported graphs differ from the net by {gap:.1e} (allowed 1e-4); report this as a bug.")
     return gap
+
+
+def best_net(run: Path, shape: dict[str, int]) -> Generator:
+    """The weights of a run that were best on dev (the averaged last ones where no dev probe was made)."""
+    net = Generator(GeneratorShape(**shape)).eval()
+    best = run / "best.safetensors"
+    if best.exists():
+        net.load_state_dict(load_file(best))
+    else:
+        tensors = load_file(run / "weights.safetensors")
+        net.load_state_dict({k[4:]: v for k, v in tensors.items() if k.startswith("ema.")})
+    return net
 
 
 def export_graphs(net: Generator, out: Path) -> None:

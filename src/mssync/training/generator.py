@@ -78,8 +78,7 @@ class Trainer:
         config: the recipe.
         space: fitted motion space.
         train, dev: samples, already aligned.
-        names = ("scales", "energy_mean", "energy_std", "style_default")
-        return {k: [float(x) for x in getattr(self, k)] for k in names}
+        out: run folder (``state.json``, ``weights.safetensors``, ``best.safetensors``, tensorboard).
         device: ``cpu`` or ``cuda``.
     """
 
@@ -170,6 +169,7 @@ class Trainer:
     def _scores(self, a: Tensor, b: Tensor, y: Tensor) -> tuple[Tensor, dict[str, float]]:
         w, speed = self.config.loss, self.weights["speed"]
         turn, shift = slice(0, 3), slice(3, HEAD_COLUMNS)
+        beta = w.mouth_spread if self.step >= w.mouth_spread_from else 1.0
         mouth, eyes = slice(HEAD_COLUMNS, -4), slice(-4, None)
 
         def rate(x: Tensor) -> Tensor:
@@ -185,9 +185,9 @@ class Trainer:
         parts = {
             "head": w.head * sum_of(energy_score, a, b, y, (turn, shift), HEAD_WINDOWS),
             "head_speed": w.head_speed * sum_of(energy_score, ra, rb, ry, (turn, shift), HEAD_WINDOWS),
-            "mouth": w.mouth * energy_score(lips(a), lips(b), lips(y), MOUTH_WINDOWS),
-            "mouth_speed": w.mouth_speed * energy_score(lips(ra), lips(rb), lips(ry), (1, 5)),
-            "closure": w.closure * energy_score(shut(a), shut(b), shut(y), (1, 5)),
+            "mouth": w.mouth * energy_score(lips(a), lips(b), lips(y), MOUTH_WINDOWS, beta),
+            "mouth_speed": w.mouth_speed * energy_score(lips(ra), lips(rb), lips(ry), (1, 5), beta),
+            "closure": w.closure * energy_score(shut(a), shut(b), shut(y), (1, 5), beta),
             "eyes": w.eyes * energy_score(a[..., eyes], b[..., eyes], y[..., eyes], (1, 10)),
         }
         total = torch.stack(list(parts.values())).sum()
