@@ -44,8 +44,26 @@ def test_tracking_a_video_gives_its_motion_back(mssync_cli: Run, spoken: Path, t
     made, found = Motion.load(spoken.with_suffix(".npz")), Motion.load(tmp_path / "m.npz")
     assert len(found) == len(made)
     assert found.names == made.names
-    for name in ("rot_x", "rot_y", "rot_z", "lip_gap"):
+    # This seed hardly turns (yaw spreads by less than a degree); yaw has a test of its own below.
+    for name in ("rot_x", "rot_z", "lip_gap"):
         assert np.corrcoef(found.column(name), made.column(name))[0, 1] > 0.8, name
+
+
+@pytest.mark.parametrize(("name", "size"), [("rot_x", 0.15), ("rot_y", 0.2), ("rot_z", 0.15), ("lip_gap", 0.1)])
+def test_a_rendered_motion_is_seen_by_the_tracker(
+    talking_head: TalkingHead, photo: Path, name: str, size: float
+) -> None:
+    names = talking_head.space.names
+    wave = size * np.sin(np.arange(25) / 25 * 2 * np.pi)
+    rows = np.zeros((25, len(names)), np.float32)
+    rows[:, names.index(name)] = np.maximum(wave, 0) if name == "lip_gap" else wave
+    frames = enumerate(talking_head.render(photo, Motion(rows, names)))
+    track = talking_head.tracker.track((i / 25, frame) for i, frame in frames)
+    seen = talking_head.space.encode(track).column(name)
+    asked = rows[:, names.index(name)]
+    assert np.corrcoef(seen, asked)[0, 1] > 0.95
+    # A warped photo shows no new side of a face, so the tracker reads turns as smaller than they are.
+    assert 0.5 < np.polyfit(asked, seen, 1)[0] < 1.25
 
 
 def test_render_shows_a_tracked_motion_on_a_photo(
@@ -59,7 +77,7 @@ def test_render_shows_a_tracked_motion_on_a_photo(
     assert frames_of(out) == 40
     assert len(load_sound(out)) == pytest.approx(40 * 640, abs=64), "the sound is cut to the motion"
     again = talking_head.space.encode(talking_head.tracker.track(iter_frames(out)))
-    assert np.corrcoef(again.column("rot_y"), rows.column("rot_y")[:40])[0, 1] > 0.8
+    assert np.corrcoef(again.column("rot_x"), rows.column("rot_x")[:40])[0, 1] > 0.8
     mark = read_synthetic_mark(out)
     assert mark is not None and mark["seed"] is None
 

@@ -29,6 +29,7 @@ LOOKAHEAD_FRAMES: Final = 12
 BLOCK_FRAMES: Final = 8
 NETWORK_STATE: Final = ("pose", "velocity", "keys", "values", "mask")
 RECENTRE_FRAMES: Final = 300  # time constant of the slow return to the photo's own pose
+EASE_FRAMES: Final = 12
 SILENT_EXPRESSION: Final = 0.25  # share of the expression that stays while nobody speaks
 
 
@@ -163,9 +164,10 @@ class MotionStream:
         silent = CONTEXT_FRAMES * STEPS_PER_FRAME
         self._sound = np.full((silent, BANDS), FEATURE_RANGE[0], np.float32)
         self._open = np.zeros(0, np.float32)
-        # Some styles lean to one side for good; a photo should keep its own posture. Motion in the training data is
-        # relative to the middle of some ten seconds, and so it is here.
-        self._centre = np.zeros(len(HEAD_NAMES), np.float32)
+        # Some styles lean, droop their lids or look aside for good; a photo should keep its own posture. Motion in the
+        # training data is relative to the middle of some ten seconds, and so it is here.
+        self._posture = [*range(len(HEAD_NAMES)), -4, -3, -2, -1]  # head, lids, gaze
+        self._centre = np.zeros(len(self._posture), np.float32)
         self._made = 0
 
     def push(self, samples: Array) -> Array:
@@ -203,10 +205,12 @@ class MotionStream:
         o, h = self._options, len(HEAD_NAMES)
         rows = rows.copy()
         for row in rows:
-            pose = row[:h].copy()
-            row[:h] -= self._centre
-            self._centre += (pose - self._centre) / RECENTRE_FRAMES
-        rows[:, :h] *= o.head
+            seen = row[self._posture]
+            row[self._posture] -= self._centre
+            self._centre += (seen - self._centre) / RECENTRE_FRAMES
+        # The first frame is the photo's own pose.
+        ease = np.clip((self._made + np.arange(len(rows))) / EASE_FRAMES, 0.0, 1.0)[:, None]
+        rows[:, :h] *= o.head * ease * ease * (3.0 - 2.0 * ease)
         rows[:, h:-5] *= o.mouth * (SILENT_EXPRESSION + (1 - SILENT_EXPRESSION) * gate[:, None])
         rows[:, -5] = self._generator.gap_curve(rows[:, -5]) * o.mouth * gate
         lids = np.clip(rows[:, -4:-2], -0.2, 0.6)

@@ -118,8 +118,6 @@ def train_generator(
     space = MeshSpace.load(space_path)
     entries = [e for e in read_list(listing) if e.speaker not in config.skip_speakers]
     train, dev = prepare_samples(space, clips, entries, mirror=config.mirror, align=config.align)
-    out.mkdir(parents=True, exist_ok=True)
-    space.save(out / "space.npz")
     blinks = fit_blinks(clips, entries, space)
     data: dict[str, Any] = {
         "manifest_sha256": manifest_hash(clips, entries),
@@ -130,10 +128,10 @@ def train_generator(
         },
         "blinks": {"log_mean": blinks.log_mean, "log_std": blinks.log_std, "course": list(blinks.course)},
     }
-    (out / "data.json").write_text(json.dumps(data, indent=1), "utf-8")
     trainer = Trainer(config, space, train, dev, out, device=device)
     trainer.run(report)
     curve = fit_gap_curve(best_net(out, trainer.net.shape.as_dict()), trainer.facts, train)
     data["gap_curve"] = asdict(curve)
+    space.save(out / "space.npz")
     (out / "data.json").write_text(json.dumps(data, indent=1), "utf-8")
     return trainer
