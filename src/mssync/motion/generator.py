@@ -229,6 +229,7 @@ def latency_seconds() -> float:
 def _session(path: Path, device: str, threads: int) -> Any:
     import onnxruntime as ort
 
+    ort.disable_telemetry_events()  # nothing leaves this computer
     have = ort.get_available_providers()
     wanted = {
         "cpu": ["CPUExecutionProvider"],
