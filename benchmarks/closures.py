@@ -20,8 +20,7 @@ from pocketsphinx import Decoder
 
 from mssync import TalkingHead
 from mssync.media.audio import load_sound
-from mssync.motion.blinks import BlinkModel
-from mssync.motion.generator import MotionOptions, MotionStream
+from mssync.motion.generator import MotionOptions
 from mssync.motion.mesh import MeshSpace
 from mssync.training.data import load_clips, make_samples, read_list
 
@@ -74,13 +73,11 @@ def main() -> None:
     args = parser.parse_args()
     head = TalkingHead.load(args.model)
     space = MeshSpace.load(head.model.file("space.npz"))
-    b = head.model.manifest["blinks"]
-    blinks = BlinkModel(b["log_mean"], b["log_std"], tuple(b["course"]))
     entries = [e for e in read_list(args.list) if e.split == args.split and sentence(Path(e.name).name)]
     made, real, shut = [], [], []
     for sample in make_samples(space, load_clips(args.clips, entries), mirror=False):
         sound = load_sound(next(args.videos.glob(sample.entry.name + ".*")))
-        stream = MotionStream(head.generator, blinks, MotionOptions())
+        stream = head.stream(MotionOptions())
         gap = np.concatenate([stream.push(sound), stream.flush()])[:, -5]
         own = sample.motion[:, -5]
         n = min(len(gap), len(own))

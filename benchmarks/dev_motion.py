@@ -22,8 +22,8 @@ from rich.table import Table
 
 from mssync import TalkingHead
 from mssync.media.audio import load_sound
-from mssync.motion.blinks import BlinkModel, find_blinks
-from mssync.motion.generator import MotionOptions, MotionStream
+from mssync.motion.blinks import find_blinks
+from mssync.motion.generator import MotionOptions
 from mssync.motion.mesh import MeshSpace
 from mssync.training.data import load_clips, make_samples, read_list
 from mssync.training.offsets import aligned, measure_offsets
@@ -46,8 +46,6 @@ def main() -> None:
     entries = read_list(args.list)
     samples = make_samples(space, load_clips(args.clips, entries), mirror=False)
     offsets = measure_offsets(samples, [s.entry.split == "train" for s in samples])
-    b = head.model.manifest["blinks"]
-    blinks = BlinkModel(b["log_mean"], b["log_std"], tuple(b["course"]))
     found: dict[str, list[dict[str, float]]] = {}
     for sample, offset in zip(samples, offsets, strict=True):
         long = len(sample.motion) >= 75 and sample.speech.mean() > 0.3
@@ -56,7 +54,7 @@ def main() -> None:
         sound = load_sound(next(args.videos.glob(sample.entry.name + ".*")))
         made = []
         for seed in range(args.seeds):
-            stream = MotionStream(head.generator, blinks, MotionOptions(seed=seed))
+            stream = head.stream(MotionOptions(seed=seed))
             made.append(np.concatenate([stream.push(sound), stream.flush()]))
         # Sound and motion of the real clip are shifted against each other; the made motion belongs to the sound.
         real = aligned(sample, offset.frames)

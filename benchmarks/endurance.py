@@ -18,8 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mssync import TalkingHead
-from mssync.motion.blinks import BlinkModel
-from mssync.motion.generator import MotionOptions, MotionStream
+from mssync.motion.generator import MotionOptions
 
 MINUTE = 25 * 60
 
@@ -32,12 +31,10 @@ def main() -> None:
     parser.add_argument("--model", default="default")
     args = parser.parse_args()
     head = TalkingHead.load(args.model)
-    b = head.model.manifest["blinks"]
-    blinks = BlinkModel(b["log_mean"], b["log_std"], tuple(b["course"]))
     voice = demo_voice(60.0)
     rows: list[dict[str, Any]] = []
     for seed in range(args.seeds):
-        stream = MotionStream(head.generator, blinks, MotionOptions(seed=seed))
+        stream = head.stream(MotionOptions(seed=seed))
         parts = []
         for _ in range(max(1, round(args.minutes))):
             parts.append(stream.push(voice))

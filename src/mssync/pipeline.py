@@ -84,6 +84,10 @@ class TalkingHead:
         """Motion to pixels."""
         return WarpRenderer()
 
+    def stream(self, options: MotionOptions) -> MotionStream:
+        """Sound in, rows of motion out, in pieces of any size: the part of the corridor that works live."""
+        return MotionStream(self.generator, BlinkModel.of(self.model.manifest), options)
+
     def animate(
         self,
         photo: Photo,
@@ -122,10 +126,7 @@ class TalkingHead:
         recorded = None if head_from is None else self._recorded_head(head_from, head)
         voice = Speech.open(speech)
         scene, found = self._scene(photo, size, face, background)
-        b = self.model.manifest["blinks"]
-        blinks = BlinkModel(b["log_mean"], b["log_std"], tuple(b["course"]))
-        stream = MotionStream(self.generator, blinks, options)
-        rows = _spoken(stream, voice, self.space.names, recorded)
+        rows = _spoken(self.stream(options), voice, self.space.names, recorded)
         facts = {"seed": str(seed), "head": str(head), "mouth": str(mouth), "blink": str(blink)}
         return Animation(
             scene,

@@ -25,8 +25,7 @@ def generator() -> MotionGenerator:
 
 @pytest.fixture(scope="module")
 def blinks() -> BlinkModel:
-    b = load_model().manifest["blinks"]
-    return BlinkModel(b["log_mean"], b["log_std"], tuple(b["course"]))
+    return BlinkModel.of(load_model().manifest)
 
 
 @pytest.fixture(scope="module")

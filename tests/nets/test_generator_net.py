@@ -130,3 +130,12 @@ def test_exported_graphs_equal_the_net(net: Generator, tmp_path: Path) -> None:
     # The state handed in is untouched: it can be stepped again.
     assert np.array_equal(runtime.block(start, sound)[1], rows)
     assert after.arrays()["keys"].shape == start.arrays()["keys"].shape
+
+
+def test_runtime_and_net_agree_on_blocks() -> None:
+    from mssync.motion import generator as runtime
+    from mssync.speech.features import STEPS_PER_FRAME as steps
+
+    assert (runtime.CONTEXT_FRAMES, runtime.BLOCK_FRAMES, runtime.LOOKAHEAD_FRAMES, steps) == (
+        CONTEXT_FRAMES, BLOCK_FRAMES, LOOKAHEAD_FRAMES, STEPS_PER_FRAME,
+    )  # fmt: skip

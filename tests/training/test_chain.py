@@ -191,8 +191,7 @@ def test_export_makes_a_model_that_the_runtime_loads(run: Path, tmp_path: Path) 
     with pytest.raises(InputError, match="no training run"):
         export_model(tmp_path, tmp_path / "x")
     model = load_model(tmp_path / "model")
-    b = model.manifest["blinks"]
-    blinks = BlinkModel(b["log_mean"], b["log_std"], tuple(b["course"]))
+    blinks = BlinkModel.of(model.manifest)
     stream = MotionStream(MotionGenerator(model.folder, model.manifest), blinks, MotionOptions())
     rows = np.concatenate([stream.push(np.zeros(16000, np.float32)), stream.flush()])
     assert rows.shape == (25, 6 + 6 + 5) and np.isfinite(rows).all()

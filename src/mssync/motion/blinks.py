@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +61,12 @@ class BlinkModel:
     log_mean: float
     log_std: float
     course: tuple[float, ...]
+
+    @staticmethod
+    def of(manifest: dict[str, Any]) -> BlinkModel:
+        """The blinks in a model's manifest."""
+        b = manifest["blinks"]
+        return BlinkModel(float(b["log_mean"]), float(b["log_std"]), tuple(map(float, b["course"])))
 
     @staticmethod
     def fit(clips: Sequence[Array]) -> BlinkModel:

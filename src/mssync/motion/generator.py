@@ -18,7 +18,6 @@ from mssync.motion.blinks import BlinkModel, BlinkProcess
 from mssync.motion.gap_curve import GapCurve
 from mssync.motion.mesh import HEAD_NAMES
 from mssync.motion.noise import BURN_IN, settled, smooth
-from mssync.motion.space import FPS
 from mssync.speech.activity import ActivityStream, GateStream
 from mssync.speech.features import BANDS, FEATURE_RANGE, STEPS_PER_FRAME, FeatureStream
 
@@ -219,11 +218,6 @@ class MotionStream:
         # The eyes answer the head; a still head needs no answer.
         rows[:, -2:] *= min(o.head, 1.0)
         return rows
-
-
-def latency_seconds() -> float:
-    """How far behind the sound a live motion row can be: look-ahead plus one block."""
-    return (LOOKAHEAD_FRAMES + BLOCK_FRAMES) / FPS
 
 
 def _session(path: Path, device: str, threads: int) -> Any:

@@ -7,7 +7,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mssync.face import shape as fs
 from mssync.face import topology as topo
 
 Array = NDArray[np.float32]
@@ -64,8 +63,3 @@ def _down(shape: Array) -> Array:
     if n < 0.01 or v[1] < 0.5 * n:
         return np.array([0.0, 1.0, 0.0], np.float32)
     return np.asarray(v / n, np.float32)
-
-
-def gap_of(shape: Array) -> float:
-    """The gap of one head-frame shape ``(478, 3)``."""
-    return float(fs.lip_gap(shape))

@@ -60,8 +60,7 @@ class Window:
     """A batch of windows; sound carries its context on both sides.
 
     Attributes:
-        motion: ``(B, N, D)``; sound: ``(B, 4 (before + N + after), 26)``; energy: ``(B, 2)``; first: ``(B,)`` bool,
-            the window starts its clip.
+        motion: ``(B, N, D)``; sound: ``(B, 4 (before + N + after), 26)``; speech: ``(B, N)``; energy: ``(B, 2)``.
     """
 
     motion: Array

@@ -66,10 +66,6 @@ class Facts:
             k: [float(x) for x in getattr(self, k)] for k in ("scales", "energy_mean", "energy_std", "style_default")
         }
 
-    @staticmethod
-    def from_json(d: dict[str, list[float]]) -> Facts:
-        return Facts(**{k: np.asarray(v, np.float32) for k, v in d.items()})
-
 
 class Trainer:
     """One training run in one folder.
