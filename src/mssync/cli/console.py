@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from mssync.errors import InputError
+
 
 def say(sentence: str) -> None:
     """One line on stderr."""
@@ -48,3 +50,14 @@ def quiet_natives() -> Iterator[None]:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
+
+
+@contextmanager
+def extra(name: str) -> Iterator[None]:
+    """Imports of an optional part of mssync: what is missing becomes a sentence."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"This command needs the package {error.name!r}; install it with: python -m pip install 'mssync[{name}]'."
+        ) from error

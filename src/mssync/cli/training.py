@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mssync.cli.console import progress, say
+from mssync.cli.console import extra, progress, say
 from mssync.cli.options import ForceOption
 from mssync.errors import InputError
 
@@ -24,6 +22,9 @@ ListOption = Annotated[
 ]
 
 
+SpaceOption = Annotated[Path | None, typer.Option("--space", help="Motion space (.npz); default: the shipped model's.")]
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(preprocess)
@@ -35,22 +36,47 @@ def preprocess(
     videos: Annotated[Path, typer.Argument(metavar="VIDEOS", help="A video, or a folder that is searched in depth.")],
     *,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the clips.")],
+    space: SpaceOption = None,
+    syncer: Annotated[
+        str | None,
+        typer.Option(
+            "--syncer",
+            help="Syncer pyramid that settles offsets; none: a linear regression. Default: the shipped one.",
+        ),
+    ] = None,
+    points: Annotated[bool, typer.Option("--points", help="Keep tracked points (to fit a motion space).")] = False,
     workers: Annotated[int, typer.Option("--workers", metavar="N", min=1, help="Processes.")] = 1,
 ) -> None:
     """Track faces and hear voices of videos once, for training. Goes on where it was stopped.
 
-    A bad video is reported and skipped; the exit code is 2 when there was one.
+    Afterwards the offset between sound and picture of every talking clip is measured: clear ones beyond a frame are
+    taken out when the clip is used, clips that agree with their sound nowhere are dropped. report.json and report.png
+    tell all. A bad video is reported and skipped; the exit code is 2 when there was one.
     """
+    from mssync.models import load_model, shipped_syncer
+    from mssync.training.overview import draw_overview
     from mssync.training.preprocess import preprocess as run
+    from mssync.training.settle import settle
 
     failed = done = 0
     with progress("clips") as update:
-        for done, total, name, problem in run(videos, out, workers=workers):
+        chosen = space or load_model().file("space.npz")
+        for done, total, name, problem in run(videos, out, chosen, workers=workers, keep_points=points):
             update(done, total)
             if problem:
                 failed += 1
                 say(f"Skipped: {name}: {problem}")
-    typer.echo(f"{out}: {done - failed} of {done} videos made into clips or there already")
+    pyramid = None if syncer == "none" else Path(syncer) if syncer else shipped_syncer()
+    with progress("offsets") as update:
+        records = settle(out, pyramid, update)
+    draw_overview(records, out / "report.png")
+    moved = sum(bool(r.offset) for r in records.values())
+    unclear = sum(r.clear is False for r in records.values())
+    good = sum(not r.problem for r in records.values())
+    typer.echo(
+        f"{out}: {good} of {len(records)} videos made into clips or there already; sound and picture brought together "
+        f"in {moved}, {unclear} dropped because they agree nowhere; see {out / 'report.png'}"
+    )
     if failed:
         raise typer.Exit(SOME_FAILED)
 
@@ -71,7 +97,7 @@ def train_space(
     if out.suffix.lower() != ".npz":
         raise InputError(f"A motion space ends in .npz, not {out.name!r}; choose another name.")
     ready_file(out, force=force, inputs=[listing])
-    with _extra("train"):
+    with extra("train"):
         from mssync.training.run import train_space as run
     report = run(clips, listing, out, components=components, seed=seed)
     typer.echo(
@@ -80,18 +106,55 @@ def train_space(
     )
 
 
+@train.command("syncer")
+def train_syncer(
+    clips: ClipsArgument,
+    *,
+    listing: ListOption,
+    config: Annotated[Path, typer.Option("--config", help="Recipe (YAML).")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Run folder; a run that was stopped goes on.")],
+    space: SpaceOption = None,
+    device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
+) -> None:
+    """Train the pyramid of syncers: do this motion and this sound belong together, on every time scale?"""
+    from mssync.models import load_model
+
+    with extra("train"):
+        from mssync.training.run import train_syncer as run
+
+    def report(name: str, step: int, numbers: dict[str, float]) -> None:
+        say(f"{name}  step {step}  " + "  ".join(f"{k} {v:.4g}" for k, v in numbers.items()))
+
+    chosen = space or load_model().file("space.npz")
+    found = run(clips, listing, chosen, config, out, device=device, report=report)
+    for name, numbers in found.items():
+        on, count = 100 * numbers.get("on", 0.0), int(numbers.get("clips", 0))
+        typer.echo(
+            f"{name}: true lag stands {numbers.get('dev', 0.0):.1f} deviations high, "
+            f"offset found on {on:.0f} % of {count} clips"
+        )
+
+
 @train.command("generator")
 def train_generator(
     clips: ClipsArgument,
     *,
     listing: ListOption,
-    space: Annotated[Path, typer.Option("--space", help="Motion space from `mssync train space`.")],
     config: Annotated[Path, typer.Option("--config", help="Recipe (YAML).")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Run folder; a run that was stopped goes on.")],
+    syncers: Annotated[
+        Path | None, typer.Option("--syncers", help="Run folder of `mssync train syncer`, for the synchrony loss.")
+    ] = None,
+    space: SpaceOption = None,
+    photo: Annotated[
+        Path | None, typer.Option("--photo", help="Face of the sample videos; default: the demo's.")
+    ] = None,
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
 ) -> None:
-    """Train the generator: sound to motion."""
-    with _extra("train"):
+    """Train the generator: sound to motion. Checkpoints, tensorboard curves and sample videos lie in the run folder."""
+    from mssync.models import load_model
+
+    with extra("train"):
         from mssync.training.run import train_generator as run
     start = time.perf_counter()
 
@@ -99,7 +162,10 @@ def train_generator(
         text = "  ".join(f"{name} {value:.4g}" for name, value in numbers.items())
         say(f"step {step}  {time.perf_counter() - start:.0f} s  {text}")
 
-    trainer = run(clips, listing, space, config, out, device=device, report=report)
+    chosen = space or load_model().file("space.npz")
+    trainer = run(
+        clips, listing, chosen, config, out, device=device, syncers=syncers, photo=photo, report=report
+    )  # fmt: skip
     typer.echo(f"{out}: {trainer.step} steps, best dev score {trainer.best:.4f}; next: mssync export {out} -o MODEL")
 
 
@@ -110,18 +176,7 @@ def export(
     force: ForceOption = False,
 ) -> None:
     """Write the best weights of a run as a model that `--model` takes."""
-    with _extra("train"):
+    with extra("train"):
         from mssync.training.export import export_model
     gap = export_model(run, out, force=force)
     typer.echo(f"{out}: exported, largest difference to the trained network {gap:.1e}")
-
-
-@contextmanager
-def _extra(name: str) -> Iterator[None]:
-    """Imports of an optional part of mssync: what is missing becomes a sentence."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"This command needs the package {error.name!r}; install it with: python -m pip install 'mssync[{name}]'."
-        ) from error

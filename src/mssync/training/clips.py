@@ -1,11 +1,17 @@
-"""One preprocessed video on disk: tracked points and sound on the same 25 fps clock."""
+"""What preprocessing leaves on disk: a small file per clip (motion and sound), and, when asked for, its tracked points.
+
+An hour of clips takes less than 60 MB: motion as half floats, the filterbank as half floats, the judges' log-mel as
+bytes. The points, five times that, are only needed to fit a motion space or to encode the clips again in another one.
+"""
 
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +21,7 @@ from mssync.face.tracking import Track
 
 Array = NDArray[np.float32]
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 
 
 @dataclass(frozen=True)
@@ -24,26 +30,78 @@ class Clip:
 
     Attributes:
         name: path of the video relative to its root, without suffix.
-        track: points, scores and validity.
+        motion: ``(T, D)`` rows of the motion space ``space``, nothing smoothed.
+        valid: ``(T,)`` False where no face was found or the points jumped.
         sound: ``(4 T, 26)`` default features.
+        mel: ``(4 T, 40)`` log-mel in [0, 1], for syncers of another ear.
         speech: ``(T,)`` speech probability in [0, 1].
+        space: sha256 of the motion space's file.
     """
 
     name: str
-    track: Track
+    motion: Array
+    valid: NDArray[np.bool_]
     sound: Array
+    mel: Array
     speech: Array
+    space: str
+
+
+@dataclass(frozen=True)
+class Points:
+    """A tracked video.
+
+    Attributes:
+        track: at 25 fps.
+        luma: ``(T,)`` mean brightness of the picture, 0 to 255.
+        fps: of the video itself.
+    """
+
+    track: Track
+    luma: Array
+    fps: float
 
 
 def save_clip(path: Path, clip: Clip) -> None:
-    """Write one clip; points are kept as half floats around each frame's centre (error below 0.001 of the face)."""
-    t = clip.track
+    """Write one clip aside and rename it."""
+    with _aside(path) as f:
+        np.savez_compressed(
+            f,
+            version=np.int32(FORMAT_VERSION),
+            motion=clip.motion.astype(np.float16),
+            valid=clip.valid,
+            sound=clip.sound.astype(np.float16),
+            mel=np.round(clip.mel * 255).astype(np.uint8),
+            speech=np.round(clip.speech * 255).astype(np.uint8),
+            space=np.array(clip.space),
+        )
+
+
+def load_clip(path: Path, name: str) -> Clip:
+    """Read one clip.
+
+    Raises:
+        InputError: the file is not a clip of this version.
+    """
+    with _read(path) as z:
+        return Clip(
+            name,
+            z["motion"].astype(np.float32),
+            z["valid"],
+            z["sound"].astype(np.float32),
+            z["mel"].astype(np.float32) / np.float32(255),
+            z["speech"].astype(np.float32) / np.float32(255),
+            str(z["space"]),
+        )
+
+
+def save_points(path: Path, points: Points) -> None:
+    """Write tracked points as half floats around each frame's centre (error below 0.001 of the face)."""
+    t = points.track
     centre = t.points.mean(1).astype(np.float32)
     rel = t.points - centre[:, None]
     size = np.abs(rel).max((1, 2)).astype(np.float32) + 1e-6
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as f:
+    with _aside(path) as f:
         np.savez_compressed(
             f,
             version=np.int32(FORMAT_VERSION),
@@ -53,26 +111,41 @@ def save_clip(path: Path, clip: Clip) -> None:
             blendshapes=t.blendshapes.astype(np.float16),
             valid=t.valid,
             picture=np.array([t.width, t.height], np.int32),
-            sound=clip.sound.astype(np.float16),
-            speech=clip.speech.astype(np.float16),
+            luma=points.luma.astype(np.float16),
+            fps=np.float32(points.fps),
         )
+
+
+def load_points(path: Path) -> Points:
+    """Read tracked points.
+
+    Raises:
+        InputError: the file does not hold points of this version.
+    """
+    with _read(path) as z:
+        size = z["size"]
+        points = z["points"].astype(np.float32) * size[:, None, None] + z["centre"][:, None]
+        w, h = (int(v) for v in z["picture"])
+        times = np.arange(len(points)) / 25.0
+        track = Track(points, z["blendshapes"].astype(np.float32), z["valid"], times, w, h)
+        return Points(track, z["luma"].astype(np.float32), float(z["fps"]))
+
+
+@contextmanager
+def _aside(path: Path) -> Iterator[IO[bytes]]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    with part.open("wb") as f:
+        yield f
     part.replace(path)
 
 
-def load_clip(path: Path, name: str) -> Clip:
-    """Read one clip.
-
-    Raises:
-        InputError: the file is not a clip of this version.
-    """
+@contextmanager
+def _read(path: Path) -> Iterator[np.lib.npyio.NpzFile]:
     try:
         with np.load(path, allow_pickle=False) as z:
             if int(z["version"]) != FORMAT_VERSION:
                 raise InputError(f"{path} was made by another version; run `mssync preprocess` again.")
-            size = z["size"]
-            points = z["points"].astype(np.float32) * size[:, None, None] + z["centre"][:, None]
-            w, h = (int(v) for v in z["picture"])
-            track = Track(points, z["blendshapes"].astype(np.float32), z["valid"], np.arange(len(points)) / 25.0, w, h)
-            return Clip(name, track, z["sound"].astype(np.float32), z["speech"].astype(np.float32))
+            yield z
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as e:
         raise InputError(f"{path} is not a preprocessed clip; delete it and run `mssync preprocess` again.") from e

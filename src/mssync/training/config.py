@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mssync.errors import InputError
+from mssync.motion.pyramid import View
 
 
 class _Strict(BaseModel):
@@ -27,25 +29,53 @@ class NetConfig(_Strict):
 
 
 class LossConfig(_Strict):
-    """Weights of the energy scores, one per group of columns, positions and speeds.
+    """Weights of the losses (:mod:`mssync.training.objective`).
 
-    ``mouth_spread`` scales the repulsion between two rollouts of the mouth (1 = the proper score), from step
-    ``mouth_spread_from`` on.
+    ``head`` to ``eyes`` are energy scores per group of columns, positions and speeds. ``mouth_spread`` scales the
+    repulsion between two rollouts of the mouth (1 = the proper score), from step ``mouth_spread_from`` on.
+    ``synchrony`` has one weight per view, from step ``synchrony_from`` on; with ``synchrony_up_to_real`` a rollout
+    need agree no better than the real motion does. ``adversarial`` and its discriminator set in at step
+    ``adversarial_from``. ``supervised``, ``warm_up`` and ``velocity`` are the paper's L2, warm-up reconstruction and
+    velocity L1 (there 0.01, 0.001 and 0).
     """
 
-    head: float = 0.4
-    head_speed: float = 0.25
-    mouth: float = 4.0
-    mouth_speed: float = 2.0
-    closure: float = 1.0
+    head: float = Field(0.4, ge=0)
+    head_speed: float = Field(0.25, ge=0)
+    mouth: float = Field(4.0, ge=0)
+    mouth_speed: float = Field(2.0, ge=0)
+    closure: float = Field(1.0, ge=0)
     # Below 1 two takes of one sentence move their lips more alike than two people would.
     mouth_spread: float = Field(1.0, ge=0, le=1)
     mouth_spread_from: int = Field(0, ge=0)
-    eyes: float = 0.3
+    eyes: float = Field(0.3, ge=0)
+    synchrony: dict[View, Annotated[float, Field(ge=0)]] = {"lips": 1.0, "head": 1.0, "all": 1.0}
+    synchrony_from: int = Field(0, ge=0)
+    synchrony_up_to_real: bool = True
+    adversarial: float = Field(0.1, ge=0)
+    adversarial_from: int = Field(0, ge=0)
+    supervised: float = Field(0.01, ge=0)
+    warm_up: float = Field(1e-3, ge=0)
+    velocity: float = Field(0.0, ge=0)
+
+
+class DiscriminatorConfig(_Strict):
+    """Sizes and pace of the window discriminator (:mod:`mssync.nets.discriminator`)."""
+
+    width: int = Field(96, ge=4)
+    hidden: int = Field(64, ge=4)
+    lr: float = Field(2e-4, gt=0)
 
 
 class GeneratorConfig(_Strict):
-    """``mssync train generator``: the whole recipe."""
+    """``mssync train generator``: the whole recipe.
+
+    ``warm_min`` to ``warm_max`` frames of each window are observed; ``nudge`` moves them off the real path; with
+    probability ``carry`` a rollout goes on from where an older one ended instead, and its first ``settle`` frames do
+    not count. ``augment``: other voices and rooms (:mod:`mssync.training.augment`). ``motion_scale``: head motion
+    times 1 +- this.
+    ``patience``: dev probes without a better one before the run stops; 0 never. ``sample_every``: steps between sample
+    videos; 0 none. ``betas``, ``lr``: of Adam (the paper: 0, 0.999 and 2e-5, for days on a GPU).
+    """
 
     name: str = "default"
     release: str = "0.1"
@@ -59,21 +89,70 @@ class GeneratorConfig(_Strict):
     carry: float = Field(0.6, ge=0, le=1)
     settle: int = Field(8, ge=0)
     lr: float = Field(1e-3, gt=0)
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(gt=0, lt=1)]] = (0.9, 0.99)
     families: dict[str, float] = {"presenter": 0.55, "grid": 0.25, "various": 0.2}
     skip_speakers: list[str] = []
     mirror: bool = True
-    align: bool = True
-    sound_gain: float = 0.15
-    sound_noise: float = 0.05
+    augment: float = Field(0.7, ge=0)
+    motion_scale: float = Field(0.1, ge=0, lt=1)
     ema: float = Field(0.998, ge=0, lt=1)
     save_every: int = Field(200, ge=1)
     dev_every: int = Field(400, ge=1)
+    patience: int = Field(0, ge=0)
+    sample_every: int = Field(0, ge=0)
     threads: int = Field(1, ge=1)
     net: NetConfig = NetConfig()
+    discriminator: DiscriminatorConfig = DiscriminatorConfig()
     loss: LossConfig = LossConfig()
 
 
-def load_config(path: Path) -> GeneratorConfig:
+class SyncerConfig(_Strict):
+    """``mssync train syncer``: one recipe for every view and level of a pyramid.
+
+    ``ear``: ``bands`` hears the generator's 26 filterbank bands, ``mel`` the judges' log-mel. ``clips`` x ``windows``
+    pairs make a batch. ``shift`` is the size of a constant added to a clip's expression columns, so that a resting face
+    tells nothing; ``centred`` names the views from which the head's place is hidden and only its moving left;
+    ``head_scale`` is the spread (in logarithms) of a clip's head motion, so that a still head may count as well;
+    ``motion_noise`` is in standard deviations of each column. ``families_of`` replaces ``families`` for a view. Of
+    ``folds`` groups of speakers (a speaker with more than 200 clips is split by clip) the group ``leave_out`` is not
+    trained on. ``patience``: dev probes without a better one before a level stops; 0 never.
+    """
+
+    name: str = "syncer"
+    release: str = "0.1"
+    seed: int = 0
+    ear: Literal["bands", "mel"] = "bands"
+    views: list[View] = ["lips", "head", "all"]
+    levels: list[Annotated[int, Field(ge=0, le=3)]] = [0, 1, 2, 3]
+    steps: int = Field(3000, ge=1)
+    clips: int = Field(24, ge=2)
+    windows: int = Field(10, ge=2)
+    width: int = Field(192, ge=8)
+    out: int = Field(64, ge=4)
+    dropout: float = Field(0.1, ge=0, lt=1)
+    lr: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(0.01, ge=0)
+    augment: float = Field(0.7, ge=0)
+    shift: float = Field(0.3, ge=0)
+    centred: list[View] = ["all"]
+    head_scale: float = Field(0.5, ge=0)
+    motion_noise: float = Field(0.1, ge=0)
+    families: dict[str, float] = {"presenter": 0.55, "grid": 0.25, "various": 0.2}
+    families_of: dict[View, dict[str, float]] = {}
+    skip_speakers: list[str] = []
+    folds: int = Field(0, ge=0)
+    leave_out: int = Field(0, ge=0)
+    mirror: bool = True
+    save_every: int = Field(500, ge=1)
+    dev_every: int = Field(250, ge=1)
+    patience: int = Field(6, ge=0)
+    threads: int = Field(1, ge=1)
+
+
+Recipe = TypeVar("Recipe", bound=BaseModel)
+
+
+def load_config(path: Path, kind: type[Recipe]) -> Recipe:
     """Read a recipe.
 
     Raises:
@@ -81,7 +160,7 @@ def load_config(path: Path) -> GeneratorConfig:
     """
     try:
         raw = yaml.safe_load(path.read_text("utf-8")) or {}
-        return GeneratorConfig.model_validate(raw)
+        return kind.model_validate(raw)
     except ValidationError as e:
         first = e.errors()[0]
         field = ".".join(str(p) for p in first["loc"])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from mssync.errors import InputError
 from mssync.motion.blinks import without_blinks
 from mssync.motion.mesh import HEAD_NAMES, MeshSpace
+from mssync.motion.pyramid import mirror_matrix, smoothed
 from mssync.speech.features import FEATURE_RANGE, STEPS_PER_FRAME
 from mssync.training.clips import Clip, load_clip
-from mssync.training.space import mirrored
+from mssync.training.index import Record, read_report
 
 Array = NDArray[np.float32]
+Ear = Literal["bands", "mel"]
 
 HEAD_COLUMNS: Final = len(HEAD_NAMES)
 SILENT_FEATURE: Final = FEATURE_RANGE[0]
@@ -41,7 +43,7 @@ class Sample:
 
     Attributes:
         motion: ``(T, D)`` in the space's own units, blinks taken out.
-        sound: ``(4 T, 26)``.
+        sound: ``(4 T, 26)`` default features, or ``(4 T, 40)`` log-mel.
         speech: ``(T,)`` probability.
         valid: ``(T,)``.
         energy: ``(2,)`` log of the clip's head speed and of its lip-gap spread.
@@ -93,29 +95,73 @@ def manifest_hash(folder: Path, entries: Sequence[Entry]) -> str:
     return h.hexdigest()
 
 
-def load_clips(folder: Path, entries: Sequence[Entry]) -> list[tuple[Entry, Clip]]:
-    """The clips of a list that were preprocessed.
+def load_clips(folder: Path, entries: Sequence[Entry]) -> list[tuple[Entry, Clip, Record]]:
+    """The clips of a list that were preprocessed and are fit for use.
 
     Raises:
         InputError: none of them is there.
     """
-    out = [(e, load_clip(folder / (e.name + ".npz"), e.name)) for e in entries if (folder / (e.name + ".npz")).exists()]
-    if not out:
-        raise InputError(f"No clip of the list lies in {folder}; run `mssync preprocess` first.")
-    return out
+    records = read_report(folder)
+    good = [(e, records[e.name]) for e in entries if e.name in records and records[e.name].kept]
+    if not good:
+        raise InputError(f"No good clip of the list lies in {folder}; run `mssync preprocess` first.")
+    return [(e, load_clip(folder / (e.name + ".npz"), e.name), r) for e, r in good]
 
 
-def make_samples(space: MeshSpace, clips: Sequence[tuple[Entry, Clip]], *, mirror: bool) -> list[Sample]:
-    """Encode clips (3-frame average as in the paper), optionally each one's mirror image too."""
-    out = []
-    for entry, clip in clips:
-        tracks = [clip.track, mirrored(clip.track)] if mirror else [clip.track]
-        for track in tracks:
-            motion = space.encode(track, smooth=3).values.copy()
-            lids = slice(motion.shape[1] - 4, motion.shape[1] - 2)
-            motion[:, lids] = without_blinks(motion[:, lids])
-            out.append(Sample(entry, motion, clip.sound, clip.speech, track.valid, clip_energy(motion)))
-    return out
+def make_sample(entry: Entry, clip: Clip, record: Record, *, ear: Ear = "bands") -> Sample:
+    """Smooth a clip's motion (3-frame average as in the paper), take its blinks out, align sound and picture."""
+    motion = smoothed(clip.motion)
+    lids = slice(motion.shape[1] - 4, motion.shape[1] - 2)
+    motion[:, lids] = without_blinks(motion[:, lids])
+    sound = clip.sound if ear == "bands" else clip.mel
+    plain = Sample(entry, motion, sound, clip.speech, clip.valid, clip_energy(motion))
+    return aligned(plain, record.offset or 0)
+
+
+def mirrored(sample: Sample, matrix: Array) -> Sample:
+    """The sample seen in a mirror; ``matrix`` from :func:`mssync.motion.pyramid.mirror_matrix`."""
+    return replace(sample, motion=sample.motion @ matrix)
+
+
+def load_samples(
+    space: MeshSpace, folder: Path, entries: Sequence[Entry], *, mirror: bool, ear: Ear = "bands"
+) -> tuple[list[Sample], list[Sample]]:
+    """Train and dev samples; every train sample is followed by its mirror image when ``mirror`` is set.
+
+    Raises:
+        InputError: no good clip, none of split=train, or the clips were made with another motion space.
+    """
+    matrix = mirror_matrix(space)
+    train: list[Sample] = []
+    dev: list[Sample] = []
+    for entry, clip, record in load_clips(folder, entries):
+        if clip.motion.shape[1] != len(space.names):
+            raise InputError(
+                f"The clips in {folder} were made with another motion space; run `mssync preprocess` again."
+            )
+        sample = make_sample(entry, clip, record, ear=ear)
+        if entry.split == "train":
+            train += [sample, mirrored(sample, matrix)] if mirror else [sample]
+        elif entry.split == "dev":
+            dev.append(sample)
+    if not train:
+        raise InputError("The list names no preprocessed clip of split=train; check the list and the folder.")
+    return train, dev
+
+
+def aligned(sample: Sample, frames: int) -> Sample:
+    """The sample with its motion moved earlier by ``frames`` (later when negative), to agree with the sound."""
+    if frames == 0:
+        return sample
+    n = len(sample.motion) - abs(frames)
+    motion_at, sound_at = (frames, 0) if frames > 0 else (0, -frames)
+    return replace(
+        sample,
+        motion=sample.motion[motion_at : motion_at + n],
+        valid=sample.valid[motion_at : motion_at + n],
+        sound=sample.sound[4 * sound_at : 4 * (sound_at + n)],
+        speech=sample.speech[sound_at : sound_at + n],
+    )
 
 
 def clip_energy(motion: Array) -> Array:

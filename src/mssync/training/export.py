@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import warnings
@@ -10,13 +11,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from mssync.errors import InputError, OutputError
+from mssync.evaluation.judge import FORMAT
 from mssync.models import write_manifest
 from mssync.motion.generator import NETWORK_STATE, MotionGenerator
 from mssync.motion.noise import smooth
+from mssync.motion.pyramid import View
 from mssync.nets.generator import (
     BLOCK_FRAMES,
     CONTEXT_FRAMES,
@@ -26,6 +30,10 @@ from mssync.nets.generator import (
     GeneratorShape,
     RolloutState,
 )
+from mssync.nets.syncer import Syncer
+from mssync.training.checkpoint import part_of
+
+Array = NDArray[np.float32]
 
 TOLERANCE = 1e-4
 OPSET = 18
@@ -87,8 +95,7 @@ def best_net(run: Path, shape: dict[str, int]) -> Generator:
     if best.exists():
         net.load_state_dict(load_file(best))
     else:
-        tensors = load_file(run / "weights.safetensors")
-        net.load_state_dict({k[4:]: v for k, v in tensors.items() if k.startswith("ema.")})
+        net.load_state_dict(part_of(load_file(run / "state.safetensors"), "ema"))
     return net
 
 
@@ -105,6 +112,43 @@ def export_graphs(net: Generator, out: Path) -> None:
     )  # fmt: skip
     names = ["pose", "velocity", "keys", "values", "mask", "sound", "extra"]
     _export(net.step, args, out / "step.onnx", names, ["next_pose", "next_velocity", "next_keys", "next_values"])
+
+
+def export_syncers(nets: dict[str, Syncer], views: dict[View, Array], facts: dict[str, Any], out: Path) -> None:
+    """Write a pyramid of syncers as :class:`mssync.evaluation.judge.Judge` loads it: graphs, view matrices, manifest.
+
+    Args:
+        nets: by ``<view>-<level>``.
+        views: matrix of each view.
+        facts: the rest of the manifest.
+        out: folder.
+    Raises:
+        InputError: a graph differs from its net by more than 1e-4.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    arrays: dict[str, Any] = {str(k): v for k, v in views.items()}
+    np.savez(out / "views.npz", **arrays)
+    files = ["views.npz"]
+    for name, net in nets.items():
+        s = net.shape
+        draw = torch.Generator().manual_seed(0)
+        args = (torch.randn(3, s.frames, s.motion, generator=draw), torch.randn(3, s.steps, s.bands, generator=draw))
+        path = out / f"{name}.onnx"
+        _export(net, args, path, ["motion", "sound"], ["motion_vector", "sound_vector"], dynamic=True)
+        import onnxruntime as ort
+
+        session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        made = session.run(None, {"motion": args[0].numpy(), "sound": args[1].numpy()})
+        with torch.no_grad():
+            gap = max(float(np.abs(a - b.numpy()).max()) for a, b in zip(made, net(*args), strict=True))
+        if gap > TOLERANCE:
+            raise InputError(f"The exported {name} differs from its net by {gap:.1e} (allowed 1e-4); report this bug.")
+        files.append(path.name)
+    hashes = {f: hashlib.sha256((out / f).read_bytes()).hexdigest() for f in files}
+    manifest = {"format": FORMAT, "version": 1, **facts, "files": hashes}
+    part = out / "manifest.json.part"
+    part.write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
+    part.replace(out / "manifest.json")
 
 
 def compare(net: Generator, folder: Path, manifest: dict[str, Any], seed: int = 0) -> float:
@@ -126,8 +170,17 @@ def compare(net: Generator, folder: Path, manifest: dict[str, Any], seed: int = 
     return float(np.abs(scaled - real[0].numpy()).max())
 
 
-def _export(module: nn.Module, args: tuple[Tensor, ...], path: Path, inputs: list[str], outputs: list[str]) -> None:
+def _export(
+    module: nn.Module,
+    args: tuple[Tensor, ...],
+    path: Path,
+    inputs: list[str],
+    outputs: list[str],
+    *,
+    dynamic: bool = False,
+) -> None:
     part = path.with_name(path.name + ".part")
+    axes = {n: {0: "n"} for n in (*inputs, *outputs)} if dynamic else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
@@ -137,6 +190,7 @@ def _export(module: nn.Module, args: tuple[Tensor, ...], path: Path, inputs: lis
             input_names=inputs,
             output_names=outputs,
             opset_version=OPSET,
+            dynamic_axes=axes,
             dynamo=False,
         )
     part.replace(path)

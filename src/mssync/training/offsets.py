@@ -2,13 +2,13 @@
 
 A ridge regression from half a second of sound to the lip gap and the strongest expression columns, fitted on all
 training clips at once, finds the shift at which a clip agrees best; fit and shifts are refined in turn. It needs
-seconds, no network, and serves until a syncer is trained.
+seconds, no network, and serves until a syncer is trained (``mssync preprocess --syncer none``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -56,21 +56,6 @@ def measure_offsets(
         out = [_best((f - mean) @ weights, t, clear) for f, t in zip(inputs, targets)]
         lags = [o.frames if o.clear else 0 for o in out]
     return out
-
-
-def aligned(sample: Sample, frames: int) -> Sample:
-    """The sample with its motion moved earlier by ``frames`` (later when negative), to agree with the sound."""
-    if frames == 0:
-        return sample
-    n = len(sample.motion) - abs(frames)
-    motion_at, sound_at = (frames, 0) if frames > 0 else (0, -frames)
-    return replace(
-        sample,
-        motion=sample.motion[motion_at : motion_at + n],
-        valid=sample.valid[motion_at : motion_at + n],
-        sound=sample.sound[4 * sound_at : 4 * (sound_at + n)],
-        speech=sample.speech[sound_at : sound_at + n],
-    )
 
 
 def _windows(s: Sample) -> Array64:

@@ -1,39 +1,58 @@
-"""``mssync preprocess``: videos to compact clips of tracked points and sound, one file each.
+"""``mssync preprocess``: videos to compact clips of motion and sound, one file each.
 
-The walk: track at the video's own rate -> interpolate the *points* to 25 fps -> sound features and speech
-probability on the same clock -> one ``.npz`` per video. Work is spread over processes, a finished file is never made
-again, a bad video is listed with its reason and skipped.
+The walk: track at the video's own rate -> interpolate the *points* to 25 fps -> cut a fade at the start -> motion of
+the space -> sound features, log-mel and speech probability on the same clock -> one ``.npz`` per video. Work is
+spread over processes, a finished file is never made again, a bad video is listed with its reason and skipped. Offsets
+between sound and picture are settled afterwards (:mod:`mssync.training.settle`).
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mssync.errors import InputError, MssyncError
+from mssync.face.topology import TEMPLES
 from mssync.face.tracking import FaceTracker, Track
 from mssync.media.audio import load_sound
-from mssync.media.video import iter_frames
+from mssync.media.video import iter_frames, probe_video
+from mssync.motion.curves import head_angles
+from mssync.motion.mesh import MeshSpace
+from mssync.motion.space import FPS
 from mssync.speech.activity import speech_probability
-from mssync.speech.features import STEPS_PER_FRAME, default_features
-from mssync.training.clips import Clip, save_clip
+from mssync.speech.features import SAMPLES_PER_FRAME, STEPS_PER_FRAME, default_features
+from mssync.speech.logmel import log_mel
+from mssync.training.clips import Clip, Points, load_points, save_clip, save_points
+from mssync.training.index import Record, read_report, write_report
 
-VIDEO_SUFFIXES = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".m4v"}
+Array = NDArray[np.float32]
+
+VIDEO_SUFFIXES: Final = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".m4v"}
+POINTS: Final = "points"
+MIN_FRAMES: Final = 25
+FADED: Final = 0.8  # of the clip's usual brightness; darker first frames are a fade
+FADE_FRAMES: Final = 50
+JUMP: Final = 0.25  # temple widths per frame: faster than a head moves
 
 
 def preprocess(
-    videos: Path, out: Path, *, workers: int = 1, names: Sequence[str] | None = None
+    videos: Path, out: Path, space: Path, *, workers: int = 1, keep_points: bool = False
 ) -> Iterator[tuple[int, int, str, str]]:
     """Preprocess every video under a folder (or one video), yielding progress.
 
     Args:
         videos: a video, or a folder searched in depth.
-        out: folder for ``<name>.npz`` and ``report.json``; existing clips are kept.
+        out: folder for ``<name>.npz`` and ``report.json``; existing clips of the same space are kept.
+        space: file of the motion space.
         workers: processes.
-        names: only these paths relative to ``videos``, in this order.
+        keep_points: also keep the tracked points in ``out/points``; where they lie already, nothing is tracked again.
     Yields:
         ``(done, total, name, problem)``; ``problem`` is empty when the clip is good.
     Raises:
@@ -42,66 +61,156 @@ def preprocess(
     if not videos.exists():
         raise InputError(f"There is no video or folder {videos}; check the name.")
     root = videos if videos.is_dir() else videos.parent
-    if names is not None:
-        paths = [root / n for n in names]
-    elif videos.is_dir():
-        paths = sorted(p for p in videos.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES)
-    else:
-        paths = [videos]
+    paths = sorted(p for p in videos.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES) if videos.is_dir() else [videos]
     if not paths:
         raise InputError(f"There is no video under {videos}; name a folder that holds some.")
+    mark = space_mark(space)
     out.mkdir(parents=True, exist_ok=True)
-    report_path = out / "report.json"
-    report: dict[str, str] = json.loads(report_path.read_text("utf-8")) if report_path.exists() else {}
-    todo = [p for p in paths if _clip_name(p, root) not in report]
+    records = read_report(out)
+
+    def finished(path: Path) -> bool:
+        name = clip_name(path, root)
+        record = records.get(name)
+        if record is None or record.space != mark:
+            return False
+        return bool(record.problem) or not keep_points or _points_path(out, name).exists()
+
+    todo = [p for p in paths if not finished(p)]
     done = len(paths) - len(todo)
     # Spawned, not forked: the same on every system, and safe beside native thread pools.
-    with ProcessPoolExecutor(max(1, workers), mp_context=get_context("spawn"), initializer=_start_worker) as pool:
-        jobs = {pool.submit(_one, p, root, out): p for p in todo}
+    with ProcessPoolExecutor(
+        max(1, workers), mp_context=get_context("spawn"), initializer=_start_worker, initargs=(space,)
+    ) as pool:
+        jobs = {pool.submit(_one, p, root, out, mark, keep_points): p for p in todo}
         for job in as_completed(jobs):
-            name = _clip_name(jobs[job], root)
-            problem = job.result()
-            report[name] = problem
-            report_path.write_text(json.dumps(report, indent=1, sort_keys=True), "utf-8")
+            name = clip_name(jobs[job], root)
+            records[name] = job.result()
+            write_report(out, records)
             done += 1
-            yield done, len(paths), name, problem
+            yield done, len(paths), name, records[name].problem
 
 
-def _clip_name(path: Path, root: Path) -> str:
+def space_mark(space: Path) -> str:
+    """Tells motion spaces apart: the first letters of the file's sha256."""
+    return hashlib.sha256(space.read_bytes()).hexdigest()[:12]
+
+
+def clip_name(path: Path, root: Path) -> str:
+    """A clip's name: its path relative to the root, without suffix, with forward slashes."""
     return path.relative_to(root).with_suffix("").as_posix()
 
 
+def track_video(path: Path, tracker: FaceTracker) -> Points:
+    """Track one video at its own rate and bring the points to 25 fps."""
+    luma: list[float] = []
+
+    def watched() -> Iterator[tuple[float, NDArray[np.uint8]]]:
+        for time, frame in iter_frames(path):
+            luma.append(float(frame[::16, ::16].mean()))
+            yield time, frame
+
+    track = tracker.track(watched())
+    even = track.resampled(FPS)
+    light = np.interp(even.times, track.times, luma).astype(np.float32)
+    return Points(even, light, probe_video(path).fps)
+
+
+def make_clip(name: str, points: Points, sound: Array, space: MeshSpace, mark: str) -> tuple[Clip, Record]:
+    """Motion, sound and what is known of their quality.
+
+    Raises:
+        InputError: too short, or the face is lost in more than half of the frames.
+    """
+    track = points.track
+    frames = min(len(track.points), -(-len(sound) // SAMPLES_PER_FRAME))
+    start = fade_end(points.luma[:frames], track.valid[:frames])
+    if frames - start < MIN_FRAMES:
+        raise InputError(f"{name} is shorter than one second.")
+    rows = slice(start, frames)
+    jumped = jumps(track)[rows]
+    valid = track.valid[rows] & ~jumped
+    if valid.mean() < 0.5:
+        raise InputError(f"In {name} the face is lost in more than half of the frames.")
+    cut = Track(
+        track.points[rows], track.blendshapes[rows], valid, track.times[: frames - start], track.width, track.height
+    )
+    motion = space.encode(cut).values
+    heard = sound[start * SAMPLES_PER_FRAME : frames * SAMPLES_PER_FRAME]
+    features, mel, speech = default_features(heard), log_mel(heard), speech_probability(heard)
+    n = min(len(motion), len(speech))
+    steps = n * STEPS_PER_FRAME
+    clip = Clip(name, motion[:n], valid[:n], features[:steps], mel[:steps], speech[:n], mark)
+    angles = head_angles(motion[valid, :3])
+    low, high = np.percentile(angles, (5, 95), axis=0)
+    # head_angles: pitch, yaw, roll.
+    ranges = [(round(float(a), 1), round(float(b), 1)) for a, b in zip(low, high, strict=True)]
+    width = np.linalg.norm(cut.points[:, TEMPLES[0]] - cut.points[:, TEMPLES[1]], axis=1)
+    record = Record(
+        "", mark, round(n / FPS, 2), round(points.fps, 2), round(float(np.median(width[valid])), 1),
+        round(float(track.valid[rows].mean()), 3), int(jumped.sum()), start / FPS, round(float((speech > 0.5).mean()),
+        3), pitch=ranges[0], yaw=ranges[1], roll=ranges[2],
+    )  # fmt: skip
+    return clip, record
+
+
+def fade_end(luma: Array, valid: NDArray[np.bool_]) -> int:
+    """First frame that is tracked and no longer fading in."""
+    first = int(np.argmax(valid)) if valid.any() else 0
+    usual = float(np.median(luma))
+    dark = np.flatnonzero(luma[: first + FADE_FRAMES] < FADED * usual)
+    # Darkness later in the clip is a scene, not a fade: a fade begins dark.
+    if dark.size and luma[first] < FADED * usual:
+        return max(first, int(dark[-1]) + 1)
+    return first
+
+
+def jumps(track: Track) -> NDArray[np.bool_]:
+    """Frames ``(T,)`` at which the points jump, one frame wider on both sides."""
+    width = np.linalg.norm(track.points[:, TEMPLES[0]] - track.points[:, TEMPLES[1]], axis=1)
+    step = np.linalg.norm(np.diff(track.points[..., :2], axis=0), axis=2).mean(1) / np.maximum(width[1:], 1.0)
+    hit = np.zeros(len(track.points), bool)
+    hit[1:] = step > JUMP
+    wide = np.convolve(hit, np.ones(3), "same") > 0
+    return np.asarray(wide, np.bool_)
+
+
+def _points_path(out: Path, name: str) -> Path:
+    return out / POINTS / (name + ".npz")
+
+
 _tracker: FaceTracker | None = None
+_space: MeshSpace | None = None
 
 
-def _start_worker() -> None:
-    global _tracker
-    _tracker = FaceTracker(threads=1)
+def _start_worker(space: Path) -> None:
+    global _tracker, _space
+    _tracker, _space = FaceTracker(threads=1), MeshSpace.load(space)
 
 
-def _one(path: Path, root: Path, out: Path) -> str:
-    """Preprocess one video in a worker; returns the problem, or an empty string."""
-    assert _tracker is not None
-    name = _clip_name(path, root)
+def _one(path: Path, root: Path, out: Path, mark: str, keep_points: bool) -> Record:
+    """Preprocess one video in a worker."""
+    assert _tracker is not None and _space is not None
+    name = clip_name(path, root)
+    kept = _points_path(out, name)
     try:
-        track = _tracker.track(iter_frames(path)).resampled(25.0)
-        if track.valid.mean() < 0.5:
-            return "the face is lost in more than half of the frames"
-        sound = load_sound(path)
-        features, speech = default_features(sound), speech_probability(sound)
-        n = min(len(track.points), len(speech))
-        if n < 25:
-            return "shorter than one second"
-        cut = Track(
-            track.points[:n],
-            track.blendshapes[:n],
-            track.valid[:n],
-            track.times[:n],
-            track.width,
-            track.height,
-        )
-        clip = Clip(name, cut, features[: n * STEPS_PER_FRAME], speech[:n])
+        points = load_points(kept) if kept.exists() else track_video(path, _tracker)
+        clip, record = make_clip(name, points, load_sound(path), _space, mark)
+        if keep_points and not kept.exists():
+            save_points(kept, points)
         save_clip(out / (name + ".npz"), clip)
     except MssyncError as e:
-        return str(e)
-    return ""
+        return Record(problem=str(e), space=mark)
+    return record
+
+
+def load_all_points(out: Path, names: Sequence[str]) -> Iterable[tuple[str, Points]]:
+    """The kept points of clips.
+
+    Raises:
+        InputError: none were kept.
+    """
+    have = [n for n in names if _points_path(out, n).exists()]
+    if not have:
+        raise InputError(f"{out} holds no tracked points; run `mssync preprocess` with --points.")
+    for name in have:
+        yield name, load_points(_points_path(out, name))

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from mssync.motion.noise import BURN_IN, settled, smooth
 from mssync.nets.generator import BLOCK_FRAMES, CONTEXT_FRAMES, LOOKAHEAD_FRAMES, Generator
 from mssync.training.data import Sample, cut
+from mssync.training.objective import SyncTeachers
 
 Array = NDArray[np.float32]
 
 LAGS = 8
+CLOSED = 0.02  # inter-ocular distances
 
 
 @torch.no_grad()
@@ -38,14 +40,22 @@ def generate(net: Generator, scale: Array, style: Array, samples: Sequence[Sampl
     return np.asarray(made[:, BLOCK_FRAMES:].cpu().numpy() * scale, np.float32)
 
 
-def probe_generator(net: Generator, scale: Array, style: Array, dev: Sequence[Sample]) -> dict[str, float]:
+def probe_generator(
+    net: Generator, scale: Array, style: Array, dev: Sequence[Sample], teachers: SyncTeachers | None = None
+) -> dict[str, float]:
     """Numbers on dev clips.
 
+    Args:
+        net, scale, style: what is probed (see :func:`generate`).
+        dev: samples.
+        teachers: the syncers that train it, for ``sync_*``; None leaves these out.
     Returns:
         ``lips_r``: median correlation of generated and real lip gap (lag 0); ``lips_on``: share of clips whose best
         lag lies within one frame; ``gap_std``: generated over real spread of the gap; ``head_std``, ``head_speed``:
         generated over real presenters' rotation spread and speed; ``seeds_head``, ``seeds_lips``: correlation
-        between two seeds; ``score``: what early stopping minimises.
+        between two seeds; ``shut``: share of the frames with closed lips in real speech at which the generated gap, one
+        frame wider, closes too, less the share of all speech frames at which it does; ``sync_<view>``: mean cosine of
+        levels 0 to 3 over real's own (presenters for the head); ``score``: what early stopping minimises.
     """
     talk = [s for s in dev if len(s.motion) >= 60 and s.speech.mean() > 0.3]
     talk = talk or list(dev)
@@ -67,6 +77,10 @@ def probe_generator(net: Generator, scale: Array, style: Array, dev: Sequence[Sa
     seeds_head = [abs(_corr(a[:, i], b[:, i])) for a, b in zip(one, two, strict=True) for i in range(3)]
     seeds_lips = [_corr(a[:, -5], b[:, -5]) for a, b in zip(one, two, strict=True)]
     lips_r = float(np.median(r))
+    shut = float(np.mean([_shut(a[:, -5], s) for s, a in zip(talk, one, strict=True)]))
+    agree = {} if teachers is None else _agreement(teachers, scale, talk, natural, one)
+    apart = [0.3 * abs(np.log(x + 1e-6)) for x in (head_std, head_speed)]
+    apart += [0.5 * max(0.0, 1 - x) for x in agree.values()]
     return {
         "lips_r": lips_r,
         "lips_on": float(np.mean(on)),
@@ -75,8 +89,45 @@ def probe_generator(net: Generator, scale: Array, style: Array, dev: Sequence[Sa
         "head_speed": head_speed,
         "seeds_head": float(np.mean(seeds_head)),
         "seeds_lips": float(np.median(seeds_lips)),
-        "score": float(1 - lips_r + 0.3 * abs(np.log(head_std + 1e-6)) + 0.3 * abs(np.log(head_speed + 1e-6))),
+        "shut": shut,
+        **agree,
+        "score": float(1 - lips_r + 0.5 * (1 - shut) + sum(apart)),
     }
+
+
+def _shut(made: Array, real: Sample) -> float:
+    """How much likelier the generated lips are closed where the real ones are (see :func:`probe_generator`)."""
+    n = min(len(made), len(real.motion))
+    talk = real.speech[:n] > 0.5
+    target = (real.motion[:n, -5] < CLOSED) & talk
+    if not target.any():
+        return 0.0
+    pad = np.pad(made[:n], 1, mode="edge")
+    closed = np.minimum(np.minimum(pad[:-2], pad[1:-1]), pad[2:]) < CLOSED
+    return float(closed[target].mean() - closed[talk].mean())
+
+
+@torch.no_grad()
+def _agreement(
+    teachers: SyncTeachers, scale: Array, talk: Sequence[Sample], natural: Sequence[Sample], made: Array
+) -> dict[str, float]:
+    """Cosines of generated over real motion, by the training's own syncers."""
+    natural_ids = {id(s) for s in natural}
+    device = teachers.device
+    out: dict[str, float] = {}
+    for view in teachers.weights:
+        ratios = []
+        for s, a in zip(talk, made, strict=True):
+            if view == "head" and id(s) not in natural_ids:
+                continue
+            n = min(len(s.motion), len(a))
+            sound = torch.as_tensor(s.sound[: 4 * n], device=device)[None]
+            both = [torch.as_tensor(x[:n] / scale, device=device)[None] for x in (a, s.motion)]
+            got, want = (torch.stack([c.mean() for c in teachers.agreement(x, sound, view)]) for x in both)
+            ratios.append([float(got.sum()), float(want.sum())])
+        total = np.sum(ratios, axis=0)
+        out[f"sync_{view}"] = float(total[0] / max(total[1], 1e-3))
+    return out
 
 
 def _corr(a: Array, b: Array) -> float:

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from mssync.errors import InputError
 from mssync.motion.blinks import BlinkModel
 from mssync.motion.gap_curve import GapCurve
 from mssync.motion.mesh import MeshSpace
+from mssync.motion.pyramid import LEVELS, View, view_matrix
+from mssync.motion.space import FPS
 from mssync.nets.generator import Generator
-from mssync.training.config import load_config
-from mssync.training.data import Entry, Sample, load_clips, make_samples, manifest_hash, read_list
-from mssync.training.export import best_net
+from mssync.nets.syncer import Syncer
+from mssync.training.config import GeneratorConfig, SyncerConfig, load_config
+from mssync.training.data import Entry, Sample, load_clips, load_samples, manifest_hash, read_list
+from mssync.training.export import best_net, export_syncers
 from mssync.training.generator import Facts, Trainer
-from mssync.training.offsets import aligned, measure_offsets
+from mssync.training.index import read_report
+from mssync.training.preprocess import load_all_points, space_mark
 from mssync.training.probe import generate
+from mssync.training.sample import SampleVideo
+from mssync.training.settle import MIN_FRAMES, MIN_TALK
 from mssync.training.space import SpaceReport, fit_space, measure_space
+from mssync.training.syncer import CROWDED, SyncerTrainer, in_fold, make_level
 
+LevelReport = Callable[[str, int, dict[str, float]], None]
 FLOOR_QUANTILE: Final = 0.06
 Array = NDArray[np.float32]
 Report = Callable[[int, dict[str, float]], None]
@@ -33,74 +45,109 @@ def train_space(clips: Path, listing: Path, out: Path, *, components: int = 32, 
     """``mssync train space``: fit on ``split=train``, measure on ``split=dev``, write ``out``.
 
     Raises:
-        InputError: the list or the clips are missing.
+        InputError: the list or the tracked points are missing.
     """
-    entries = read_list(listing)
-    train = load_clips(clips, [e for e in entries if e.split == "train"])
-    dev = load_clips(clips, [e for e in entries if e.split == "dev"])
-    space = fit_space([c.track for _, c in train], [e.family for e, _ in train], components=components, seed=seed)
+    entries = {e.name: e for e in read_list(listing)}
+    records = read_report(clips)
+    good = [n for n in entries if n in records and not records[n].problem]
+    loaded = [(entries[n], p.track) for n, p in load_all_points(clips, good)]
+    train = [(e, t) for e, t in loaded if e.split == "train"]
+    dev = [t for e, t in loaded if e.split == "dev"]
+    if not train or not dev:
+        raise InputError(f"The list names no preprocessed clip of split=train or none of split=dev in {clips}.")
+    space = fit_space([t for _, t in train], [e.family for e, _ in train], components=components, seed=seed)
     out.parent.mkdir(parents=True, exist_ok=True)
     space.save(out)
-    return measure_space(space, [c.track for _, c in dev])
+    return measure_space(space, dev)
 
 
-def prepare_samples(
-    space: MeshSpace, clips: Path, entries: list[Entry], *, mirror: bool, align: bool
-) -> tuple[list[Sample], list[Sample]]:
-    """Train and dev samples; with ``align`` clear audio-visual offsets are taken out and unclear clips dropped.
+def train_syncer(
+    clips: Path, listing: Path, space_path: Path, recipe: Path, out: Path, *, device: str = "cpu", report: LevelReport
+) -> dict[str, dict[str, float]]:
+    """``mssync train syncer``: every view and level of the recipe, then the graphs that settle offsets or judge.
 
-    Clips of under three seconds hold too little speech to measure: they are kept as they are.
+    Returns:
+        dev numbers by ``<view>-<level>``.
     """
-    loaded = load_clips(clips, entries)
-    plain = make_samples(space, loaded, mirror=False)
-    train_mask = [s.entry.split == "train" for s in plain]
-    if not any(train_mask):
-        raise InputError("The list names no preprocessed clip of split=train; check the list and the folder.")
-    keep = list(range(len(plain)))
-    shift = [0] * len(plain)
-    if align and len(plain) >= 20:
-        found = measure_offsets(plain, train_mask)
-        shift = [o.frames if o.clear else 0 for o in found]
-        keep = [i for i, o in enumerate(found) if o.clear or len(plain[i].motion) < 75 or plain[i].speech.mean() < 0.3]
-    train: list[Sample] = []
-    dev: list[Sample] = []
-    for i in keep:
-        pair = loaded[i]
-        both = make_samples(space, [pair], mirror=mirror and train_mask[i])
-        (train if train_mask[i] else dev).extend(aligned(s, shift[i]) for s in both)
-    return train, dev
+    config = load_config(recipe, SyncerConfig)
+    torch.set_num_threads(config.threads)
+    space = MeshSpace.load(space_path)
+    entries = [e for e in read_list(listing) if e.speaker not in config.skip_speakers]
+    train, dev = load_samples(space, clips, entries, mirror=config.mirror, ear=config.ear)
+    crowd = Counter(s.entry.speaker for s in train)
+    crowded = {k for k, n in crowd.items() if n > CROWDED}
+    train = [s for s in train if not in_fold(s, config.folds, config.leave_out, crowded)]
+    talk = [s for s in dev if len(s.motion) >= MIN_FRAMES and s.speech.mean() >= MIN_TALK]
+    nets: dict[str, Syncer] = {}
+    numbers: dict[str, dict[str, float]] = {}
+    for view in config.views:
+        matrix = view_matrix(space, view)
+        for level in config.levels:
+            data = make_level(train, matrix, level, phases=True)
+            probe = make_level(talk or dev, matrix, level, phases=False)
+            trainer = SyncerTrainer(config, data, probe, view, level, out, device)
+            trainer.run(partial(report, trainer.name))
+            nets[trainer.name], numbers[trainer.name] = trainer.best_net(), trainer.numbers
+    used = {s.entry.name for s in train}
+    facts = {
+        "name": config.name, "release": config.release, "ear": config.ear, "views": config.views,
+        "levels": config.levels, "space": space_mark(space_path), "recipe": config.model_dump(), "dev": numbers,
+        "data": {
+            "manifest_sha256": manifest_hash(clips, [e for e in entries if e.name in used]),
+            "clips": len(used), "speakers": len({s.entry.speaker for s in train}),
+        },
+    }  # fmt: skip
+    export_syncers(nets, {v: view_matrix(space, v) for v in config.views}, facts, out)
+    return numbers
 
 
-def fit_blinks(clips: Path, entries: list[Entry], space: MeshSpace) -> BlinkModel:
+def syncer_hashes(run: Path, weights: dict[View, float]) -> dict[str, str]:
+    """sha256 of the syncers that taught, by name."""
+    names = [f"{v}-{level}" for v, w in weights.items() if w > 0 for level in range(LEVELS)]
+    return {n: hashlib.sha256((run / f"{n}.safetensors").read_bytes()).hexdigest() for n in names}
+
+
+def fit_blinks(clips: Path, entries: list[Entry], names: Sequence[str]) -> BlinkModel:
     """Blink statistics of the training people who look about naturally (presenters; everybody when there are none)."""
     train = [e for e in entries if e.split == "train"]
     natural = [e for e in train if e.family == "presenter"] or train
-    lids = [space.encode(c.track).values[:, -4:-2] for _, c in load_clips(clips, natural)]
-    return BlinkModel.fit(lids)
+    lids = [names.index("lid_left"), names.index("lid_right")]
+    return BlinkModel.fit([c.motion[:, lids] for _, c, _ in load_clips(clips, natural)])
 
 
 def fit_gap_curve(net: Generator, facts: Facts, train: Sequence[Sample]) -> GapCurve:
     """Generated against real lip gaps while natural speakers speak (training clips, at most 20 seconds each)."""
-    natural = [s for s in train if s.entry.family == "presenter"] or list(train)
-    # Every clip is followed by its mirror image where there is one; the gaps are the same.
-    clips = list({s.entry.name: s for s in natural}.values())
+    clips = natural_clips(train)
     frames = min(500, max(len(s.motion) for s in clips))
     made = generate(net, facts.scales, facts.style_default, clips, 0, frames)
     talks = [s.speech[:frames] > 0.6 for s in clips]
     talks = talks if any(t.any() for t in talks) else [np.ones(len(t), bool) for t in talks]
     return GapCurve.fit(
         np.concatenate([m[: len(t), -5][t] for m, t in zip(made, talks, strict=True)]),
-        np.concatenate([closing(s.motion[:frames, -5][t]) for s, t in zip(clips, talks, strict=True) if t.any()]),
+        np.concatenate([s.motion[:frames, -5][t] for s, t in zip(clips, talks, strict=True)]),
     )
 
 
-def closing(gap: Array) -> Array:
-    """A clip's gaps ``(n,)`` with its own smallest ones brought to zero and its largest left.
+def natural_clips(train: Sequence[Sample]) -> list[Sample]:
+    """The presenters' clips (all clips when there are none), each once, without mirror images."""
+    natural = [s for s in train if s.entry.family == "presenter"] or list(train)
+    return list({s.entry.name: s for s in reversed(natural)}.values())
 
-    Everybody's lips meet within seconds of speech; on small faces the tracker never sees it.
+
+def closing(sample: Sample) -> Sample:
+    """The sample with its smallest lip gaps brought to zero and its largest left.
+
+    Everybody's lips meet within seconds of speech; on small faces the tracker never sees it, and a net that is shown
+    such gaps learns to leave every /m b p/ open.
     """
-    low, high = np.quantile(gap, (FLOOR_QUANTILE, 0.95))
-    return np.asarray(np.maximum(gap - low, 0.0) * (high / max(high - low, 1e-3)), np.float32)
+    gap = sample.motion[:, -5]
+    talk = sample.valid & (sample.speech > 0.5)
+    if talk.sum() < 2 * FPS:
+        return sample
+    low, high = np.quantile(gap[talk], (FLOOR_QUANTILE, 0.95))
+    motion = sample.motion.copy()
+    motion[:, -5] = np.maximum(gap - low, 0.0) * (high / max(float(high - low), 1e-3))
+    return replace(sample, motion=motion)
 
 
 def train_generator(
@@ -111,14 +158,25 @@ def train_generator(
     out: Path,
     *,
     device: str = "cpu",
+    syncers: Path | None = None,
+    photo: Path | None = None,
     report: Report,
 ) -> Trainer:
-    """``mssync train generator``: prepare, train, and leave all that ``mssync export`` needs in ``out``."""
-    config = load_config(recipe)
+    """``mssync train generator``: prepare, train, and leave all that ``mssync export`` needs in ``out``.
+
+    Args:
+        clips, listing, space_path, recipe, out: as on the command line.
+        device: ``cpu`` or ``cuda``.
+        syncers: run folder of ``mssync train syncer``; None trains without the synchrony loss.
+        photo: face of the sample videos.
+        report: called with (step, numbers).
+    """
+    config = load_config(recipe, GeneratorConfig)
     space = MeshSpace.load(space_path)
     entries = [e for e in read_list(listing) if e.speaker not in config.skip_speakers]
-    train, dev = prepare_samples(space, clips, entries, mirror=config.mirror, align=config.align)
-    blinks = fit_blinks(clips, entries, space)
+    train, dev = load_samples(space, clips, entries, mirror=config.mirror)
+    train, dev = [closing(s) for s in train], [closing(s) for s in dev]
+    blinks = fit_blinks(clips, entries, space.names)
     data: dict[str, Any] = {
         "manifest_sha256": manifest_hash(clips, entries),
         "clips": {"train": len({s.entry.name for s in train}), "dev": len({s.entry.name for s in dev})},
@@ -126,10 +184,12 @@ def train_generator(
             "train": len({s.entry.speaker for s in train}),
             "dev": len({s.entry.speaker for s in dev}),
         },
+        "syncers": None if syncers is None else syncer_hashes(syncers, config.loss.synchrony),
         "blinks": {"log_mean": blinks.log_mean, "log_std": blinks.log_std, "course": list(blinks.course)},
     }
-    trainer = Trainer(config, space, train, dev, out, device=device)
-    trainer.run(report)
+    trainer = Trainer(config, space, train, dev, out, device=device, syncers=syncers)
+    sampler = SampleVideo(space, photo) if config.sample_every else None
+    trainer.run(report, sampler)
     curve = fit_gap_curve(best_net(out, trainer.net.shape.as_dict()), trainer.facts, train)
     data["gap_curve"] = asdict(curve)
     space.save(out / "space.npz")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -18,13 +18,6 @@ Array = NDArray[np.float32]
 Array64 = NDArray[np.float64]
 
 MIRROR_POINTS: Final = np.asarray(topo.MIRROR)
-# Left and right swapped, by the names' own endings.
-MIRROR_BLEND: Final = tuple(
-    topo.BLENDSHAPE_NAMES.index(
-        n[:-4] + "Right" if n.endswith("Left") else n[:-5] + "Left" if n.endswith("Right") else n
-    )
-    for n in topo.BLENDSHAPE_NAMES
-)
 
 
 @dataclass(frozen=True)
@@ -40,13 +33,6 @@ class SpaceReport:
     kept: float
     round_trip: float
     clips: int
-
-
-def mirrored(track: Track) -> Track:
-    """The clip seen in a mirror."""
-    points = track.points[:, MIRROR_POINTS].copy()
-    points[..., 0] = track.width - points[..., 0]
-    return replace(track, points=points, blendshapes=track.blendshapes[:, list(MIRROR_BLEND)])
 
 
 def fit_template(tracks: Sequence[Track], rounds: int = 4) -> Array:

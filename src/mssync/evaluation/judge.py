@@ -1,0 +1,142 @@
+"""A syncer pyramid at work: how well picture and sound of a clip agree, at every lag, per view and level.
+
+One class serves both pyramids of the project: the *judge* (``weights/judge``: own seed, width, speakers and ear, never
+in any training loss) and the syncers that training uses, which may settle offsets but may never judge.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mssync.errors import AssetError
+from mssync.motion.pyramid import WINDOW_FRAMES, WINDOW_STEPS, View, pyramid, smoothed
+
+Array = NDArray[np.float32]
+
+FORMAT: Final = "mssync-syncer"
+MAX_LAG: Final = 15
+MIN_OVERLAP: Final = 8  # windows that must remain at the largest lag
+STEPS_PER_FRAME: Final = 4
+
+
+@dataclass(frozen=True)
+class SyncCurve:
+    """Agreement of picture and sound over lags, in steps of the level (0.04 s x 2^level).
+
+    Attributes:
+        lags: ``(31,)`` from -15 to 15; + when the picture comes later than the sound.
+        cosine: ``(31,)`` mean cosine of motion and sound windows at that lag.
+        best: the lag of the largest mean cosine.
+        confidence: largest less median cosine (after Chung & Zisserman 2016, who take distances).
+        distance: 1 - largest mean cosine.
+        at_zero: mean cosine at lag 0 less the median.
+    """
+
+    lags: NDArray[np.int64]
+    cosine: Array
+    best: int
+    confidence: float
+    distance: float
+    at_zero: float
+
+    @staticmethod
+    def of(motion: Array, sound: Array) -> SyncCurve:
+        """From unit vectors ``(N, E)`` and ``(N, E)``, N >= MAX_LAG + MIN_OVERLAP."""
+        lags = np.arange(-MAX_LAG, MAX_LAG + 1)
+        table = motion @ sound.T
+        cosine = np.array([float(np.diagonal(table, -k).mean()) for k in lags], np.float32)
+        best = int(np.argmax(cosine))
+        middle = float(np.median(cosine))
+        return SyncCurve(
+            lags,
+            cosine,
+            int(lags[best]),
+            float(cosine[best]) - middle,
+            1.0 - float(cosine[best]),
+            float(cosine[MAX_LAG]) - middle,
+        )
+
+
+class Judge:
+    """A syncer pyramid on ONNX Runtime.
+
+    Args:
+        folder: with ``manifest.json``, ``views.npz`` and one graph per view and level.
+        manifest: parsed.
+    """
+
+    def __init__(self, folder: Path, manifest: dict[str, Any]) -> None:
+        self.folder, self.manifest = folder, manifest
+        self.views: tuple[View, ...] = tuple(manifest["views"])
+        self.levels: tuple[int, ...] = tuple(manifest["levels"])
+        self.ear: str = manifest["ear"]
+        with np.load(folder / "views.npz", allow_pickle=False) as z:
+            self._matrices: dict[str, Array] = {v: z[v] for v in self.views}
+        self.columns = len(self._matrices[self.views[0]])
+        self._sessions: dict[tuple[str, int], Any] = {}
+
+    @staticmethod
+    def load(folder: Path | None = None) -> Judge:
+        """The shipped judge, or the pyramid in a folder made by ``mssync train syncer``; every file's hash is checked.
+
+        Raises:
+            AssetError: a file is missing or damaged.
+        """
+        folder = folder or Path(str(resources.files("mssync"))) / "weights" / "judge"
+        try:
+            manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text("utf-8"))
+            if manifest["format"] != FORMAT:
+                raise ValueError(manifest["format"])
+            for name, want in manifest["files"].items():
+                if hashlib.sha256((folder / name).read_bytes()).hexdigest() != want:
+                    raise AssetError(f"{folder / name} is damaged: its sha256 is not the manifest's; install it again.")
+        except (OSError, ValueError, KeyError, TypeError) as e:
+            raise AssetError(f"{folder} holds no syncer pyramid; name a folder made by `mssync train syncer`.") from e
+        return Judge(folder, manifest)
+
+    def embed(self, motion: Array, sound: Array, view: View, level: int) -> tuple[Array, Array] | None:
+        """Unit vectors ``(N, E)`` of every motion window and its sound window; None when there are none.
+
+        Args:
+            motion: ``(T, D)`` rows of the mesh space, not smoothed.
+            sound: ``(4 T, bands)`` what this pyramid hears: log-mel for the judge.
+        """
+        seen = pyramid(smoothed(motion) @ self._matrices[view], level + 1)[level]
+        heard = pyramid(sound, level + 1)[level]
+        n = min(len(seen), len(heard) // STEPS_PER_FRAME) - WINDOW_FRAMES + 1
+        if n < 1:
+            return None
+        rows = np.arange(n)
+        m = seen[rows[:, None] + np.arange(WINDOW_FRAMES)]
+        s = heard[STEPS_PER_FRAME * rows[:, None] + np.arange(WINDOW_STEPS)]
+        out = self._session(view, level).run(None, {"motion": m, "sound": s})
+        return np.asarray(out[0], np.float32), np.asarray(out[1], np.float32)
+
+    def curve(self, motion: Array, sound: Array, view: View, level: int) -> SyncCurve | None:
+        """Agreement over lags (arguments as :meth:`embed`); None when the clip is too short for this level.
+
+        A level needs ``MAX_LAG + MIN_OVERLAP`` windows: 1.1, 2.2, 4.3, 8.6 s at levels 0 to 3.
+        """
+        pair = self.embed(motion, sound, view, level)
+        if pair is None or len(pair[0]) < MAX_LAG + MIN_OVERLAP:
+            return None
+        return SyncCurve.of(*pair)
+
+    def _session(self, view: str, level: int) -> Any:
+        if (view, level) not in self._sessions:
+            import onnxruntime as ort
+
+            options = ort.SessionOptions()
+            options.intra_op_num_threads = 1
+            options.log_severity_level = 3
+            path = self.folder / f"{view}-{level}.onnx"
+            self._sessions[view, level] = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return self._sessions[view, level]

@@ -1,0 +1,65 @@
+"""Videos of what a generator can do so far: a few seconds of the demo voice on one photo, every so many steps."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from matplotlib import get_data_path
+
+from mssync.face.tracking import FaceTracker, check_face
+from mssync.media.audio import load_sound, save_wav
+from mssync.media.image import load_image
+from mssync.media.video import VideoWriter
+from mssync.motion.mesh import MeshSpace
+from mssync.motion.space import FPS
+from mssync.render.warp import WarpRenderer
+from mssync.speech.activity import speech_probability
+from mssync.speech.features import default_features
+from mssync.training.data import Entry, Sample, clip_energy
+from mssync.training.probe import generate
+
+if TYPE_CHECKING:
+    from mssync.training.generator import Trainer
+
+SECONDS: Final = 6
+SIDE: Final = 320
+
+
+class SampleVideo:
+    """Writes ``samples/step-<n>.mp4`` into a run's folder.
+
+    Args:
+        space: motion space.
+        photo: a face; None takes the demo's.
+    """
+
+    def __init__(self, space: MeshSpace, photo: Path | None = None) -> None:
+        path = photo or Path(get_data_path()) / "sample_data" / "grace_hopper.jpg"
+        image = load_image(path).resized(SIDE)
+        self.size = (image.width, image.height)
+        face = check_face(FaceTracker().detect(image.rgb)[0], image.width, image.height, path.name)
+        self.space, self.renderer = space, WarpRenderer()
+        self.rest, self.scene = space.prepare(face), self.renderer.prepare(image, face)
+        self.sound = load_sound(Path(str(resources.files("mssync"))) / "data" / "demo.flac")[: SECONDS * 16000]
+        still = np.zeros((round(SECONDS * FPS), len(space.names)), np.float32)
+        speech = speech_probability(self.sound)
+        entry = Entry("demo", "dev", "", "")
+        found = np.ones(len(still), bool)
+        self.sample = Sample(entry, still, default_features(self.sound), speech, found, clip_energy(still))
+
+    def __call__(self, trainer: Trainer) -> None:
+        """Render what the averaged weights say."""
+        folder = trainer.out / "samples"
+        folder.mkdir(exist_ok=True)
+        wav = folder / "voice.wav"
+        save_wav(wav, self.sound, 16000, True)
+        facts = trainer.facts
+        frames = len(self.sample.motion)
+        rows = generate(trainer.averaged(), facts.scales, facts.style_default, [self.sample], 0, frames)[0]
+        out = folder / f"step-{trainer.step:06d}.mp4"
+        with VideoWriter(out, *self.size, sound=wav, metadata={}, force=True) as video:
+            for row in rows[:frames]:
+                video.write(self.renderer.render(self.scene, self.space.decode(self.rest, row)))

@@ -1,0 +1,321 @@
+"""``mssync train syncer``: one syncer per view and pyramid level, each a short run of its own in one folder."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mssync.errors import InputError
+from mssync.motion.mesh import HEAD_NAMES
+from mssync.motion.pyramid import WINDOW_FRAMES, WINDOW_STEPS, View, coarser
+from mssync.nets.syncer import Syncer, SyncerShape, info_nce
+from mssync.speech.features import STEPS_PER_FRAME
+from mssync.training.augment import SoundAugment
+from mssync.training.checkpoint import adam_tensors, load_checkpoint, part_of, restore_adam, save_checkpoint
+from mssync.training.config import SyncerConfig
+from mssync.training.data import Sample
+
+Array = NDArray[np.float32]
+Report = Callable[[int, dict[str, float]], None]
+
+# One natural logarithm of energy in the units of each ear (see the features' own modules).
+NAT: Final = {"bands": 1 / 2.7, "mel": 10 / np.log(10) / 60}
+CENTRED: Final[dict[View, int]] = {"lips": 0, "head": 3, "all": len(HEAD_NAMES)}
+CROWDED: Final = 200  # clips; a speaker with more is split by clip, not by person
+NEAR_CHANCE: Final = 1.5
+LONG_ENOUGH: Final = 23  # windows: eight remain at a lag of fifteen
+
+
+@dataclass(frozen=True)
+class Level:
+    """All windows of one view and level: clips behind each other, with where each begins.
+
+    Attributes:
+        motion: ``(N, V)``; sound: ``(4 N, bands)``.
+        start, count: first row and number of windows of each piece.
+        groups: family -> speaker -> pieces.
+    """
+
+    motion: Array
+    sound: Array
+    start: NDArray[np.int64]
+    count: NDArray[np.int64]
+    groups: dict[str, list[NDArray[np.int64]]]
+
+
+def make_level(samples: Sequence[Sample], matrix: Array, level: int, *, phases: bool) -> Level:
+    """Pyramid level of every sample; with ``phases`` from each of the 2^level first frames (all the data)."""
+    motions: list[Array] = []
+    sounds: list[Array] = []
+    starts: list[int] = []
+    counts: list[int] = []
+    groups: dict[str, dict[str, list[int]]] = {}
+    at = 0
+    for s in samples:
+        for phase in range(2**level if phases else 1):
+            m, a = s.motion[phase:] @ matrix, s.sound[STEPS_PER_FRAME * phase :]
+            for _ in range(level):
+                m, a = coarser(m), coarser(a)
+            n = min(len(m), len(a) // STEPS_PER_FRAME)
+            if n < WINDOW_FRAMES:
+                continue
+            groups.setdefault(s.entry.family, {}).setdefault(s.entry.speaker, []).append(len(starts))
+            motions.append(m[:n])
+            sounds.append(a[: STEPS_PER_FRAME * n])
+            starts.append(at)
+            counts.append(n - WINDOW_FRAMES + 1)
+            at += n
+    if not motions:
+        raise InputError(f"Every clip is too short for level {level}; train fewer levels or add longer clips.")
+    return Level(
+        np.concatenate(motions).astype(np.float32),
+        np.concatenate(sounds).astype(np.float32),
+        np.asarray(starts),
+        np.asarray(counts),
+        {f: [np.asarray(i) for i in g.values()] for f, g in groups.items()},
+    )
+
+
+def in_fold(sample: Sample, folds: int, fold: int, crowded: set[str]) -> bool:
+    """Does this sample belong to group ``fold`` of ``folds``? By speaker, or by clip for speakers with very many."""
+    if folds < 2:
+        return False
+    who = sample.entry.name if sample.entry.speaker in crowded else sample.entry.speaker
+    return int(hashlib.sha256(who.encode()).hexdigest()[:8], 16) % folds == fold % folds
+
+
+class SyncerTrainer:
+    """One view and level.
+
+    Args:
+        config: the recipe.
+        train, dev: windows of this view and level.
+        view, level: which.
+        out: run folder; files are named ``<view>-<level>``.
+        device: ``cpu`` or ``cuda``.
+    """
+
+    def __init__(
+        self, config: SyncerConfig, train: Level, dev: Level, view: View, level: int, out: Path, device: str = "cpu"
+    ) -> None:
+        self.config, self.data, self.dev, self.out = config, train, dev, out
+        self.view, self.name = view, f"{view}-{level}"
+        self.device = torch.device(device)
+        seed = config.seed * 1000 + level * 10 + {"lips": 0, "head": 1, "all": 2}[view]
+        torch.manual_seed(seed)
+        centred = CENTRED[view] if view in config.centred else 0
+        shape = SyncerShape(
+            train.motion.shape[1], train.sound.shape[1], config.width, config.out, centred=centred
+        )  # fmt: skip
+        self.net = Syncer(shape, config.dropout).to(self.device)
+        self.rng = np.random.default_rng(seed)
+        self.draw = torch.Generator().manual_seed(seed)
+        self.augment = SoundAugment(shape.bands, config.augment, NAT[config.ear], self.draw)
+        self.optimizer = torch.optim.AdamW(
+            self.net.parameters(), lr=config.lr, betas=(0.9, 0.99), weight_decay=config.weight_decay
+        )
+        self.windows = self._windows()
+        self.members = self._members()
+        self._normalise()
+        self.step, self.best, self.since_best = 0, float("-inf"), 0
+        self.numbers: dict[str, float] = {}
+        self.best_state = {k: v.clone() for k, v in self.net.state_dict().items()}
+        self._resume()
+
+    def _windows(self) -> int:
+        """Windows per clip: as the recipe says, fewer where most clips of this level are short."""
+        return int(max(2, min(self.config.windows, np.percentile(self.data.count, 40))))
+
+    def _members(self) -> tuple[list[list[NDArray[np.int64]]], NDArray[np.float64]]:
+        groups, weights = [], []
+        weights_of = self.config.families_of.get(self.view, self.config.families)
+        for family, speakers in self.data.groups.items():
+            long = [x[self.data.count[x] >= self.windows] for x in speakers]
+            long = [x for x in long if len(x)]
+            weight = weights_of.get(family, 0.0)
+            if long and weight > 0:
+                groups.append(long)
+                weights.append(weight)
+        if not groups:
+            raise InputError("No clip long enough has a family with a weight above 0; check the list and the recipe.")
+        return groups, np.asarray(weights) / sum(weights)
+
+    @torch.no_grad()
+    def _normalise(self) -> None:
+        m, s = self._draw(400)
+        c = self.net.shape.centred
+        m[..., :c] -= m[..., :c].mean(2, keepdim=True)
+        for name, x in (("motion", m), ("sound", s)):
+            flat = x.flatten(0, 2)
+            getattr(self.net, f"{name}_mean").copy_(flat.mean(0))
+            # Small expression columns keep their size relative to the largest: noise is not blown up.
+            std = flat.std(0)
+            least = 0.2 * std.max() if name == "motion" else 0.05
+            getattr(self.net, f"{name}_std").copy_(std.clamp(min=float(least)))
+
+    def _draw(self, clips: int) -> tuple[Tensor, Tensor]:
+        """``(clips, W, 5, V)`` and ``(clips, W, 20, bands)``."""
+        rng, d, w = self.rng, self.data, self.windows
+        groups, p = self.members
+        rows = np.empty((clips, w), np.int64)
+        for i, g in enumerate(rng.choice(len(groups), clips, p=p)):
+            speaker = groups[g][int(rng.integers(len(groups[g])))]
+            piece = int(speaker[int(rng.integers(len(speaker)))])
+            rows[i] = d.start[piece] + np.sort(rng.choice(d.count[piece], w, replace=False))
+        return _cut(d, rows)
+
+    def advance(self) -> dict[str, float]:
+        """One optimiser step.
+
+        Raises:
+            InputError: the loss is not finite.
+        """
+        c = self.config
+        self.net.train()
+        for group in self.optimizer.param_groups:
+            group["lr"] = c.lr * min(1.0, (self.step + 1) / 50) * (0.05 + 0.95 * max(0.0, 1 - self.step / c.steps))
+        # Dropout draws from the global generator: seeded per step, so that a resumed run draws the same.
+        torch.manual_seed(c.seed * 1_000_003 + self.step)
+        motion, sound = self._draw(c.clips)
+        h = CENTRED[self.view]
+        shift = torch.randn(len(motion), 1, 1, motion.shape[-1], generator=self.draw) * c.shift
+        shift[..., :h] = 0.0
+        size = torch.exp(torch.randn(len(motion), 1, 1, 1, generator=self.draw) * c.head_scale)
+        noise = torch.randn(motion.shape, generator=self.draw) * c.motion_noise * self.net.motion_std.cpu()
+        motion = torch.cat([motion[..., :h] * size, motion[..., h:]], 3) + shift + noise
+        motion, sound = motion.to(self.device), self.augment(sound).to(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            m, s = self.net(motion.flatten(0, 1), sound.flatten(0, 1))
+        loss, hit = info_nce(m.float(), s.float(), self.net.log_scale, len(motion))
+        if not torch.isfinite(loss):
+            raise InputError(f"Training of {self.name} diverged at step {self.step}; lower `lr` in the recipe.")
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        self.optimizer.step()
+        self.step += 1
+        return {"loss": float(loss.detach()), "hit": float(hit), "chance": 1 / self.windows, "grad": float(norm)}
+
+    @torch.no_grad()
+    def probe(self) -> dict[str, float]:
+        """Dev numbers over clips of at least 23 windows, from the mean cosine at each lag of +-15.
+
+        ``dev``: how far lag 0 stands above the median, in standard deviations of the lags more than two away (early
+        stopping maximises it); ``on``: share of clips whose best lag is within one step of 0; ``on_<family>`` likewise.
+        """
+        self.net.eval()
+        height: list[float] = []
+        on: dict[str, list[bool]] = {}
+        family = {i: f for f, speakers in self.dev.groups.items() for x in speakers for i in x.tolist()}
+        for i, (start, count) in enumerate(zip(self.dev.start, self.dev.count, strict=True)):
+            if count < LONG_ENOUGH:
+                continue
+            m, s = _cut(self.dev, (start + np.arange(count))[None])
+            a, b = self.net(m[0].to(self.device), s[0].to(self.device))
+            table = a @ b.T
+            curve = np.array([float(table.diagonal(k).mean()) for k in range(-15, 16)])
+            far = np.abs(np.arange(-15, 16)) > 2
+            height.append(float((curve[15] - np.median(curve)) / (curve[far].std() + 1e-6)))
+            on.setdefault(family[i], []).append(abs(int(np.argmax(curve)) - 15) <= 1)
+        if not height:
+            return {"dev": 0.0, "on": 0.0, "clips": 0.0}
+        every = [x for group in on.values() for x in group]
+        return {
+            "dev": float(np.mean(height)),
+            "on": float(np.mean(every)),
+            "clips": float(len(every)),
+            **{f"on_{f}": float(np.mean(x)) for f, x in on.items()},
+        }
+
+    def run(self, report: Report) -> None:
+        """Train to the end of the recipe, or until dev no longer gets better."""
+        from torch.utils.tensorboard import SummaryWriter
+
+        c = self.config
+        board = SummaryWriter(str(self.out / "tensorboard" / self.name), purge_step=self.step)
+        hits: list[float] = []
+        while self.step < c.steps and not (c.patience and self.since_best >= c.patience):
+            numbers = self.advance()
+            hits.append(numbers["hit"])
+            if self.step % 50 == 0:
+                for k, x in numbers.items():
+                    board.add_scalar(f"train/{k}", x, self.step)
+            if self.step % c.dev_every == 0 or self.step == c.steps:
+                found = self.probe()
+                for k, x in found.items():
+                    board.add_scalar(f"dev/{k}", x, self.step)
+                if found["dev"] > self.best:
+                    self.best, self.since_best, self.numbers = found["dev"], 0, found
+                    self.best_state = {k: v.clone() for k, v in self.net.state_dict().items()}
+                else:
+                    self.since_best += 1
+                report(self.step, {**numbers, "hit": float(np.mean(hits[-100:])), **found})
+            if self.step % c.save_every == 0:
+                self.save()
+        board.close()
+        self.save()
+        if hits and np.mean(hits[-200:]) < NEAR_CHANCE / self.windows:
+            report(self.step, self.diagnose())
+
+    @torch.no_grad()
+    def diagnose(self) -> dict[str, float]:
+        """Numbers that say why a syncer stays at chance: too few clips, dead inputs, collapsed vectors."""
+        self.net.eval()
+        m, s = self._draw(64)
+        a, b = self.net(m.flatten(0, 1).to(self.device), s.flatten(0, 1).to(self.device))
+        return {
+            "near_chance_pieces": float(sum(len(x) for g in self.members[0] for x in g)),
+            "near_chance_speakers": float(sum(len(g) for g in self.members[0])),
+            "motion_spread_in_window": float(m.std(2).mean()),
+            "sound_spread_in_window": float(s.std(2).mean()),
+            "motion_vectors_spread": float(a.std(0).norm()),
+            "sound_vectors_spread": float(b.std(0).norm()),
+            "temperature": float(1 / self.net.log_scale.exp()),
+        }
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        tensors = {f"net.{k}": v for k, v in self.net.state_dict().items()}
+        tensors |= {f"best.{k}": v for k, v in self.best_state.items()}
+        tensors |= adam_tensors(self.optimizer, "adam") | {"draw": self.draw.get_state()}
+        state: dict[str, Any] = {
+            "step": self.step, "best": self.best, "since_best": self.since_best, "numbers": self.numbers,
+            "rng": self.rng.bit_generator.state, "shape": self.net.shape.as_dict(), "config": self.config.model_dump(),
+        }  # fmt: skip
+        save_checkpoint(self.out, self.name, tensors, state)
+
+    def _resume(self) -> None:
+        found = load_checkpoint(self.out, self.name)
+        if found is None:
+            return
+        tensors, state = found
+        if state["shape"] != self.net.shape.as_dict():
+            raise InputError(f"{self.out} holds a run with other net sizes; choose another folder for this recipe.")
+        self.net.load_state_dict(part_of(tensors, "net"))
+        self.best_state = {k: v.to(self.device) for k, v in part_of(tensors, "best").items()}
+        restore_adam(self.optimizer, self.net, tensors, "adam")
+        self.draw.set_state(tensors["draw"])
+        self.rng.bit_generator.state = state["rng"]
+        self.step, self.best, self.since_best = int(state["step"]), float(state["best"]), int(state["since_best"])
+        self.numbers = state["numbers"]
+
+    def best_net(self) -> Syncer:
+        """The weights that were best on dev, for use."""
+        net = Syncer(self.net.shape).to(self.device)
+        net.load_state_dict(self.best_state)
+        return net.eval()
+
+
+def _cut(d: Level, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+    """Windows that begin at ``rows (B, W)``."""
+    m = d.motion[rows[..., None] + np.arange(WINDOW_FRAMES)]
+    s = d.sound[STEPS_PER_FRAME * rows[..., None] + np.arange(WINDOW_STEPS)]
+    return torch.from_numpy(m), torch.from_numpy(s)
