@@ -3,9 +3,9 @@
     pip install "mssync[eval]"
     python benchmarks/marks.py CLIPS VIDEOS --list clips.csv --syncers runs/syncer
 
-CLIPS is a folder of `mssync preprocess --points`, VIDEOS the videos it was made from. For every talking dev clip of three
-seconds or more (offsets settled) one frame of the person is the photo, the clip's own sound the speech: it is animated,
-the video is tracked again from its pixels, and the judges, who took no part in training, hold picture against sound.
+CLIPS is a folder of `mssync preprocess --points`, VIDEOS the videos it was made from. For every talking dev clip of
+three seconds or more (offsets settled) one frame of the person is the photo and the clip's own sound the speech: it is
+animated, the video is tracked again from its pixels, and the judges, who took no part in training, compare.
 Raw motion is used only where it says so (two seeds, a hundred takes). Finished videos are kept in --work and not made
 again.
 """

@@ -16,9 +16,9 @@ from typing import Any, Final
 from mssync.errors import AssetError, InputError
 
 FORMAT: Final = "mssync-model"
-VERSION: Final = 1
+VERSION: Final = 2
 DEFAULT: Final = "default"
-FILES: Final = ("sound.onnx", "step.onnx", "space.npz")
+FILES: Final = ("sound.onnx", "step.onnx", "closure.onnx", "space.npz")
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,8 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         "style": dict,
         "blinks": dict,
         "gap_curve": dict,
+        "head_gain": list,
+        "closure": dict,
     }
     for key, kind in needed.items():
         if not isinstance(manifest.get(key), kind):

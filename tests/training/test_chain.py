@@ -26,6 +26,7 @@ from mssync.models import load_model
 from mssync.motion.mesh import MeshSpace
 from mssync.render.warp import WarpRenderer
 from mssync.speech.activity import mouth_gate, speech_probability
+from mssync.training.calibrate import closing
 from mssync.training.clips import load_clip, load_points
 from mssync.training.config import GeneratorConfig, load_config
 from mssync.training.data import Entry, Sample, load_samples, read_list
@@ -34,7 +35,7 @@ from mssync.training.generator import Trainer
 from mssync.training.index import read_report, write_report
 from mssync.training.overview import draw_overview
 from mssync.training.preprocess import fade_end, jumps, preprocess, space_mark
-from mssync.training.run import closing, train_generator, train_space, train_syncer
+from mssync.training.run import train_generator, train_space, train_syncer
 from mssync.training.settle import LARGEST, settle
 
 Array = NDArray[np.float32]
@@ -51,6 +52,7 @@ sample_every: 4
 families: {a: 0.5, b: 0.5}
 loss: {adversarial_from: 1, velocity: 0.1}
 discriminator: {width: 8, hidden: 6}
+closure: {steps: 3, width: 8}
 net: {channels: 8, width: 16, hidden: 8, branch: 12, window: 8, style_noise: 2, noise: 2}
 """
 
@@ -187,7 +189,14 @@ def run(videos: Path, clips: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 def test_training_moves_the_weights_and_keeps_the_best(run: Path) -> None:
     folder = run / "run"
-    for name in ("state.json", "state.safetensors", "best.safetensors", "space.npz", "data.json"):
+    for name in (
+        "state.json",
+        "state.safetensors",
+        "best.safetensors",
+        "closure.safetensors",
+        "space.npz",
+        "data.json",
+    ):
         assert (folder / name).stat().st_size > 0
     data = json.loads((folder / "data.json").read_text())
     assert len(data["manifest_sha256"]) == 64 and data["clips"]["train"] == 3
@@ -280,9 +289,9 @@ def test_smallest_gaps_become_closures() -> None:
     rng = np.random.default_rng(0)
     motion = np.zeros((200, 17), np.float32)
     motion[:, -5] = 0.05 + 0.1 * rng.random(200)
-    one = np.ones(200, np.float32)
+    one, none = np.ones(200, np.float32), np.full(200, -1, np.int8)
     entry = Entry("x", "train", "a", "s")
-    sample = Sample(entry, motion, np.zeros((800, 26), np.float32), one, one > 0, np.zeros(2, np.float32))
+    sample = Sample(entry, motion, np.zeros((800, 26), np.float32), one, one > 0, np.zeros(2, np.float32), none)
     gap = closing(sample).motion[:, -5]
     assert 0.03 < (gap == 0).mean() < 0.1 and abs(np.quantile(gap, 0.95) - np.quantile(motion[:, -5], 0.95)) < 1e-3
     silent = replace(sample, speech=0 * one)

@@ -36,7 +36,10 @@ def _sample(name: str, family: str, speaker: str, frames: int = 100, seed: int =
     motion[:, -5] = 0.05 + 0.03 * loud[20 - shift : 20 - shift + frames]
     motion[:, 0] = rng.standard_normal(frames) * 0.01
     entry = Entry(name, "train", family, speaker)
-    return Sample(entry, motion, sound, np.ones(frames, np.float32), np.ones(frames, bool), clip_energy(motion))
+    unknown = np.full(frames, -1, np.int8)
+    return Sample(
+        entry, motion, sound, np.ones(frames, np.float32), np.ones(frames, bool), clip_energy(motion), unknown
+    )
 
 
 def test_list_is_read_and_checked(tmp_path: Path) -> None:
@@ -108,7 +111,7 @@ def test_known_offset_is_found_and_taken_out(shift: int) -> None:
 def test_unrelated_sound_is_called_unclear() -> None:
     samples = [_sample(f"a{i}", "f", "s", seed=i) for i in range(30)]
     a, b = _sample("x", "f", "s", seed=91), _sample("y", "f", "s", seed=92)
-    mixed = Sample(a.entry, a.motion, b.sound, b.speech, b.valid, a.energy)
+    mixed = Sample(a.entry, a.motion, b.sound, b.speech, b.valid, a.energy, a.bilabial)
     assert not measure_offsets([*samples, mixed], [True] * 30 + [False])[-1].clear
 
 

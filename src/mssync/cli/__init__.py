@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from mssync import __version__
-from mssync.cli import making, motion, training, weights
+from mssync.cli import evaluating, making, motion, training, weights
 from mssync.cli.console import say
 from mssync.errors import MssyncError
 
@@ -29,6 +29,7 @@ app = typer.Typer(
 )
 making.register(app)
 motion.register(app)
+evaluating.register(app)
 weights.register(app)
 training.register(app)
 

@@ -26,6 +26,9 @@ Array = NDArray[np.float32]
 CONTEXT_FRAMES: Final = 48
 LOOKAHEAD_FRAMES: Final = 12
 BLOCK_FRAMES: Final = 8
+CLOSURE_BEFORE: Final = 24  # sound steps before a frame that the closure net hears, and all of them
+CLOSURE_STEPS: Final = 52
+CLOSURE_SLOPE: Final = 4.0  # how sharply lips go from free to touching around the threshold
 NETWORK_STATE: Final = ("pose", "velocity", "keys", "values", "mask")
 RECENTRE_FRAMES: Final = 300  # time constant of the slow return to the photo's own pose
 EASE_FRAMES: Final = 12
@@ -88,6 +91,10 @@ class MotionGenerator:
     def __init__(self, folder: Path, manifest: dict[str, Any], *, device: str = "cpu", threads: int = 1) -> None:
         self._sound = _session(folder / "sound.onnx", device, threads)
         self._step = _session(folder / "step.onnx", device, 1)
+        self._closure = _session(folder / "closure.onnx", "cpu", 1)
+        odds = np.asarray(manifest["closure"]["thresholds"], np.float32)
+        self._touching = np.log(odds / (1.0 - odds))
+        self.head_gain = np.asarray(manifest["head_gain"], np.float32)
         self._shape: dict[str, int] = {k: int(v) for k, v in manifest["shape"].items()}
         self._scales = np.asarray(manifest["scales"], np.float32)
         style = manifest["style"]
@@ -127,6 +134,17 @@ class MotionGenerator:
             the next state and ``(8, D)`` rows in the motion space's units.
         """
         return self._advance(state, sound, hold=False)
+
+    def openness(self, sound: Array) -> Array:
+        """How far lips may part in the block's frames ``(8,)``: 1 as they like, 0 where the sound asks them to touch.
+
+        Args:
+            sound: as for :meth:`block`.
+        """
+        first = STEPS_PER_FRAME * (CONTEXT_FRAMES + np.arange(BLOCK_FRAMES)) - CLOSURE_BEFORE
+        logit = self._closure.run(None, {"sound": sound[first[:, None] + np.arange(CLOSURE_STEPS)]})[0]
+        above = (logit - self._touching).max(1)
+        return np.asarray(1.0 / (1.0 + np.exp(np.clip(above * CLOSURE_SLOPE, -30.0, 30.0))), np.float32)
 
     def _advance(self, state: GeneratorState, sound: Array, *, hold: bool) -> tuple[GeneratorState, Array]:
         levels = self._sound.run(None, {"sound": sound[None]})[0]
@@ -193,16 +211,18 @@ class MotionStream:
                 break
             self._state, rows = self._generator.block(self._state, self._sound[:need])
             n = BLOCK_FRAMES if end is None else min(BLOCK_FRAMES, end - self._made)
-            out.append(self._finish(rows[:n], self._open[:n]))
+            part = self._generator.openness(self._sound[:need])
+            out.append(self._finish(rows[:n], self._open[:n], part[:n]))
             self._open = self._open[n:]
             self._sound = self._sound[BLOCK_FRAMES * STEPS_PER_FRAME :]
             self._made += n
         return np.concatenate(out)
 
-    def _finish(self, rows: Array, gate: Array) -> Array:
-        """Knobs, silence and blinks on one block."""
+    def _finish(self, rows: Array, gate: Array, part: Array) -> Array:
+        """Amounts, knobs, silence, closures and blinks on one block."""
         o, h = self._options, len(HEAD_NAMES)
         rows = rows.copy()
+        rows[:, :h] *= self._generator.head_gain
         for row in rows:
             seen = row[self._posture]
             row[self._posture] -= self._centre
@@ -211,7 +231,7 @@ class MotionStream:
         ease = np.clip((self._made + np.arange(len(rows))) / EASE_FRAMES, 0.0, 1.0)[:, None]
         rows[:, :h] *= o.head * ease * ease * (3.0 - 2.0 * ease)
         rows[:, h:-5] *= o.mouth * (SILENT_EXPRESSION + (1 - SILENT_EXPRESSION) * gate[:, None])
-        rows[:, -5] = self._generator.gap_curve(rows[:, -5]) * o.mouth * gate
+        rows[:, -5] = self._generator.gap_curve(rows[:, -5]) * o.mouth * gate * part
         lids = np.clip(rows[:, -4:-2], -0.2, 0.6)
         blink = self._blinks.next(len(rows))[:, None]
         rows[:, -4:-2] = lids + (1.0 - lids) * blink

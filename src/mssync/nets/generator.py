@@ -242,7 +242,15 @@ class RolloutState:
     mask: Tensor
 
     def detached(self) -> RolloutState:
-        return RolloutState(*(t.detach() for t in (self.pose, self.velocity, self.keys, self.values, self.mask)))
+        return self.damped(0.0)
+
+    def damped(self, keep: float) -> RolloutState:
+        """The same numbers, through which only a share ``keep`` of the gradient flows back in time."""
+
+        def damp(x: Tensor) -> Tensor:
+            return x if keep == 1.0 else x.detach() + keep * (x - x.detach()) if keep > 0 else x.detach()
+
+        return RolloutState(damp(self.pose), damp(self.velocity), damp(self.keys), damp(self.values), self.mask)
 
 
 class Generator(nn.Module):
@@ -277,20 +285,28 @@ class Generator(nn.Module):
         return RolloutState(pose, velocity, keys, values, mask)
 
     def rollout(
-        self, state: RolloutState, levels: Tensor, extra: Tensor, real: Tensor | None = None
+        self,
+        state: RolloutState,
+        levels: Tensor,
+        extra: Tensor,
+        real: Tensor | None = None,
+        *,
+        memory: float = 1.0,
     ) -> tuple[Tensor, RolloutState]:
         """Run over ``(B, N, levels, C)`` sound and ``(B, N, style + noise)``.
 
         Args:
             real: ``(B, M, D)`` normalised poses, M <= N: the first M outputs are replaced by them as input of the
                 next step (the warm-up on observed frames).
+            memory: share of the gradient that flows back through each step. A rollout is a chaotic system: over 64
+                steps its full gradient explodes, and a clipped explosion points nowhere.
         Returns:
             poses ``(B, N, D)`` and the state after the last.
         """
         poses = []
         for t in range(levels.shape[1]):
             before = state.pose
-            state = self.advance(state, levels[:, t], extra[:, t])
+            state = self.advance(state.damped(memory), levels[:, t], extra[:, t])
             poses.append(state.pose)
             if real is not None and t < real.shape[1]:
                 state.pose = real[:, t]

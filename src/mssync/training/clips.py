@@ -35,6 +35,7 @@ class Clip:
         sound: ``(4 T, 26)`` default features.
         mel: ``(4 T, 40)`` log-mel in [0, 1], for syncers of another ear.
         speech: ``(T,)`` speech probability in [0, 1].
+        bilabial: ``(T,)`` int8: 1 while /p b m/ is spoken, 0 while anything else is, -1 where the text is not known.
         space: sha256 of the motion space's file.
     """
 
@@ -44,6 +45,7 @@ class Clip:
     sound: Array
     mel: Array
     speech: Array
+    bilabial: NDArray[np.int8]
     space: str
 
 
@@ -73,6 +75,7 @@ def save_clip(path: Path, clip: Clip) -> None:
             sound=clip.sound.astype(np.float16),
             mel=np.round(clip.mel * 255).astype(np.uint8),
             speech=np.round(clip.speech * 255).astype(np.uint8),
+            bilabial=clip.bilabial,
             space=np.array(clip.space),
         )
 
@@ -91,6 +94,7 @@ def load_clip(path: Path, name: str) -> Clip:
             z["sound"].astype(np.float32),
             z["mel"].astype(np.float32) / np.float32(255),
             z["speech"].astype(np.float32) / np.float32(255),
+            z["bilabial"],
             str(z["space"]),
         )
 

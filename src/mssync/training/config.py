@@ -66,6 +66,16 @@ class DiscriminatorConfig(_Strict):
     lr: float = Field(2e-4, gt=0)
 
 
+class ClosureConfig(_Strict):
+    """The net that hears whether lips touch (:mod:`mssync.training.closure`)."""
+
+    width: int = Field(96, ge=4)
+    dropout: float = Field(0.3, ge=0, lt=1)
+    augment: float = Field(0.8, ge=0)
+    lr: float = Field(1e-3, gt=0)
+    steps: int = Field(1500, ge=1)
+
+
 class GeneratorConfig(_Strict):
     """``mssync train generator``: the whole recipe.
 
@@ -88,6 +98,7 @@ class GeneratorConfig(_Strict):
     nudge: float = Field(0.4, ge=0)
     carry: float = Field(0.6, ge=0, le=1)
     settle: int = Field(8, ge=0)
+    memory: float = Field(0.93, gt=0, le=1)
     lr: float = Field(1e-3, gt=0)
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(gt=0, lt=1)]] = (0.9, 0.99)
     families: dict[str, float] = {"presenter": 0.55, "grid": 0.25, "various": 0.2}
@@ -103,6 +114,7 @@ class GeneratorConfig(_Strict):
     threads: int = Field(1, ge=1)
     net: NetConfig = NetConfig()
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
+    closure: ClosureConfig = ClosureConfig()
     loss: LossConfig = LossConfig()
 
 
@@ -112,7 +124,8 @@ class SyncerConfig(_Strict):
     ``ear``: ``bands`` hears the generator's 26 filterbank bands, ``mel`` the judges' log-mel. ``clips`` x ``windows``
     pairs make a batch. ``shift`` is the size of a constant added to a clip's expression columns, so that a resting face
     tells nothing; ``centred`` names the views from which the head's place is hidden and only its moving left;
-    ``head_scale`` is the spread (in logarithms) of a clip's head motion, so that a still head may count as well;
+    ``head_scale`` is the spread (in logarithms) of a clip's head motion, so that a still head may count as well,
+    ``head_drop`` the share of clips whose head columns are hidden, so that lips count without them;
     ``motion_noise`` is in standard deviations of each column. ``families_of`` replaces ``families`` for a view. Of
     ``folds`` groups of speakers (a speaker with more than 200 clips is split by clip) the group ``leave_out`` is not
     trained on. ``patience``: dev probes without a better one before a level stops; 0 never.
@@ -136,6 +149,7 @@ class SyncerConfig(_Strict):
     shift: float = Field(0.3, ge=0)
     centred: list[View] = ["all"]
     head_scale: float = Field(0.5, ge=0)
+    head_drop: float = Field(0.0, ge=0, lt=1)
     motion_noise: float = Field(0.1, ge=0)
     families: dict[str, float] = {"presenter": 0.55, "grid": 0.25, "various": 0.2}
     families_of: dict[View, dict[str, float]] = {}

@@ -47,6 +47,7 @@ class Sample:
         speech: ``(T,)`` probability.
         valid: ``(T,)``.
         energy: ``(2,)`` log of the clip's head speed and of its lip-gap spread.
+        bilabial: ``(T,)`` 1, 0 or -1 (see :class:`mssync.training.clips.Clip`).
     """
 
     entry: Entry
@@ -55,6 +56,7 @@ class Sample:
     speech: Array
     valid: NDArray[np.bool_]
     energy: Array
+    bilabial: NDArray[np.int8]
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def make_sample(entry: Entry, clip: Clip, record: Record, *, ear: Ear = "bands")
     lids = slice(motion.shape[1] - 4, motion.shape[1] - 2)
     motion[:, lids] = without_blinks(motion[:, lids])
     sound = clip.sound if ear == "bands" else clip.mel
-    plain = Sample(entry, motion, sound, clip.speech, clip.valid, clip_energy(motion))
+    plain = Sample(entry, motion, sound, clip.speech, clip.valid, clip_energy(motion), clip.bilabial)
     return aligned(plain, record.offset or 0)
 
 
@@ -161,6 +163,7 @@ def aligned(sample: Sample, frames: int) -> Sample:
         valid=sample.valid[motion_at : motion_at + n],
         sound=sample.sound[4 * sound_at : 4 * (sound_at + n)],
         speech=sample.speech[sound_at : sound_at + n],
+        bilabial=sample.bilabial[sound_at : sound_at + n],
     )
 
 

@@ -21,6 +21,7 @@ from mssync.models import write_manifest
 from mssync.motion.generator import NETWORK_STATE, MotionGenerator
 from mssync.motion.noise import smooth
 from mssync.motion.pyramid import View
+from mssync.nets.closure import WINDOW, ClosureNet
 from mssync.nets.generator import (
     BLOCK_FRAMES,
     CONTEXT_FRAMES,
@@ -32,11 +33,13 @@ from mssync.nets.generator import (
 )
 from mssync.nets.syncer import Syncer
 from mssync.training.checkpoint import part_of
+from mssync.training.closure import FILE as CLOSURE_FILE
 
 Array = NDArray[np.float32]
 
 TOLERANCE = 1e-4
 OPSET = 18
+CALIBRATED = ("gap_curve", "head_gain", "closure")
 
 
 def export_model(run: Path, out: Path, *, force: bool = False) -> float:
@@ -57,14 +60,19 @@ def export_model(run: Path, out: Path, *, force: bool = False) -> float:
     if (out / "manifest.json").exists() and not force:
         raise OutputError(f"{out} holds a model already; choose another folder or allow overwriting with --force.")
     state: dict[str, Any] = json.loads((run / "state.json").read_text("utf-8"))
-    data: dict[str, Any] = json.loads((run / "data.json").read_text("utf-8"))
-    if "gap_curve" not in data:
+    found = run / "data.json"
+    data: dict[str, Any] = json.loads(found.read_text("utf-8")) if found.exists() else {}
+    if "closure" not in data:
         raise InputError(f"The run in {run} was stopped before its end; run the same `mssync train generator` again.")
+    facts, config = state["facts"], state["config"]
     net = best_net(run, state["shape"])
     out.mkdir(parents=True, exist_ok=True)
     export_graphs(net, out)
+    closures = ClosureNet(net.shape.bands, config["closure"]["width"]).eval()
+    closures.load_state_dict(load_file(run / CLOSURE_FILE))
+    sound = torch.zeros(BLOCK_FRAMES, WINDOW, net.shape.bands)
+    _export(closures, (sound,), out / "closure.onnx", ["sound"], ["logit"])
     shutil.copyfile(run / "space.npz", out / "space.npz")
-    facts, config = state["facts"], state["config"]
     manifest = {
         "name": config["name"],
         "release": config["release"],
@@ -77,9 +85,9 @@ def export_model(run: Path, out: Path, *, force: bool = False) -> float:
             "energy_std": facts["energy_std"],
         },
         "blinks": data["blinks"],
-        "gap_curve": data["gap_curve"],
+        **{k: data[k] for k in CALIBRATED},
         "recipe": {"config": config, "steps": state["step"], "best_dev_score": state["best"]},
-        "data": {k: v for k, v in data.items() if k not in ("blinks", "gap_curve")},
+        "data": {k: v for k, v in data.items() if k not in ("blinks", *CALIBRATED)},
     }
     write_manifest(out, manifest)
     gap = compare(net, out, manifest)
@@ -134,7 +142,10 @@ def export_syncers(nets: dict[str, Syncer], views: dict[View, Array], facts: dic
         draw = torch.Generator().manual_seed(0)
         args = (torch.randn(3, s.frames, s.motion, generator=draw), torch.randn(3, s.steps, s.bands, generator=draw))
         path = out / f"{name}.onnx"
+        # Weights are kept as half floats, half the size; the net is rounded first, so that graph and net are the same.
+        net = net.half().float()
         _export(net, args, path, ["motion", "sound"], ["motion_vector", "sound_vector"], dynamic=True)
+        _halve(path)
         import onnxruntime as ort
 
         session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
@@ -149,6 +160,28 @@ def export_syncers(nets: dict[str, Syncer], views: dict[View, Array], facts: dic
     part = out / "manifest.json.part"
     part.write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
     part.replace(out / "manifest.json")
+
+
+def _halve(path: Path) -> None:
+    """Store a graph's float weights as half floats that are cast back when it is loaded."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    model = onnx.load(str(path))
+    graph = model.graph
+    casts = []
+    for tensor in graph.initializer:
+        if tensor.data_type == TensorProto.FLOAT and np.prod(tensor.dims) > 64:
+            name, values = tensor.name, numpy_helper.to_array(tensor)
+            tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), name + "_half"))
+            casts.append(helper.make_node("Cast", [name + "_half"], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    onnx.checker.check_model(model)
+    part = path.with_name(path.name + ".part")
+    onnx.save(model, str(part))
+    part.replace(path)
 
 
 def compare(net: Generator, folder: Path, manifest: dict[str, Any], seed: int = 0) -> float:

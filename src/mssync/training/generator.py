@@ -141,7 +141,7 @@ class Trainer:
         if float(torch.rand(1, generator=g)) < c.carry and self.carry is not None:
             # From where earlier rollouts ended, on new sound: the net meets its own long-run poses and must still
             # move as people do, so it learns not to drift.
-            made, end = self.net.rollout(self.carry, levels, extra)
+            made, end = self.net.rollout(self.carry, levels, extra, memory=c.memory)
             skip, warm = c.settle, 0
         else:
             skip = warm = int(torch.randint(c.warm_min, min(c.warm_max, n // 2) + 1, (1,), generator=g))
@@ -149,7 +149,7 @@ class Trainer:
             nudge = torch.randn(2 * b, 1, real.shape[2], generator=g).to(dev) * c.nudge
             nudge[..., HEAD_COLUMNS:] *= 0.3
             seen = torch.cat([real, real])[:, :skip] + nudge
-            made, end = self.net.rollout(self.net.start(2 * b, seen[:, 0]), levels, extra, real=seen)
+            made, end = self.net.rollout(self.net.start(2 * b, seen[:, 0]), levels, extra, real=seen, memory=c.memory)
         self.carry = end.detached()
         heard = sound[:, CONTEXT_FRAMES * STEPS_PER_FRAME : (CONTEXT_FRAMES + n) * STEPS_PER_FRAME]
         return Rollouts(made[:b], made[b:], real, heard, skip, warm)

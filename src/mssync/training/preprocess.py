@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssync.errors import InputError, MssyncError
+from mssync.evaluation.articulation import BILABIALS, frames_of
+from mssync.evaluation.phones import align, sentence
 from mssync.face.topology import TEMPLES
 from mssync.face.tracking import FaceTracker, Track
 from mssync.media.audio import load_sound
@@ -139,7 +142,8 @@ def make_clip(name: str, points: Points, sound: Array, space: MeshSpace, mark: s
     features, mel, speech = default_features(heard), log_mel(heard), speech_probability(heard)
     n = min(len(motion), len(speech))
     steps = n * STEPS_PER_FRAME
-    clip = Clip(name, motion[:n], valid[:n], features[:steps], mel[:steps], speech[:n], mark)
+    spoken = bilabials(name, heard, n)
+    clip = Clip(name, motion[:n], valid[:n], features[:steps], mel[:steps], speech[:n], spoken, mark)
     angles = head_angles(motion[valid, :3])
     low, high = np.percentile(angles, (5, 95), axis=0)
     # head_angles: pitch, yaw, roll.
@@ -151,6 +155,26 @@ def make_clip(name: str, points: Points, sound: Array, space: MeshSpace, mark: s
         3), pitch=ranges[0], yaw=ranges[1], roll=ranges[2],
     )  # fmt: skip
     return clip, record
+
+
+def bilabials(name: str, sound: Array, frames: int) -> NDArray[np.int8]:
+    """When /p b m/ is spoken in a clip whose name spells its text (GRID), by forced alignment; else -1 throughout.
+
+    Without the package for it (the ``eval`` extra) no clip's text is known.
+    """
+    out = np.full(frames, -1, np.int8)
+    text = sentence(Path(name).name)
+    if text is None or find_spec("pocketsphinx") is None:
+        return out
+    try:
+        phones = align(sound, text)
+    except InputError:  # what is said is not what the name spells
+        return out
+    out[:] = 0
+    for phone in phones:
+        if phone.name in BILABIALS:
+            out[frames_of(phone, frames, 0)] = 1
+    return out
 
 
 def fade_end(luma: Array, valid: NDArray[np.bool_]) -> int:

@@ -6,10 +6,9 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,26 +16,23 @@ from numpy.typing import NDArray
 
 from mssync.errors import InputError
 from mssync.motion.blinks import BlinkModel
-from mssync.motion.gap_curve import GapCurve
 from mssync.motion.mesh import MeshSpace
 from mssync.motion.pyramid import LEVELS, View, view_matrix
-from mssync.motion.space import FPS
-from mssync.nets.generator import Generator
 from mssync.nets.syncer import Syncer
+from mssync.training.calibrate import calibrate, closing
+from mssync.training.closure import train_closures
 from mssync.training.config import GeneratorConfig, SyncerConfig, load_config
-from mssync.training.data import Entry, Sample, load_clips, load_samples, manifest_hash, read_list
+from mssync.training.data import Entry, load_clips, load_samples, manifest_hash, read_list
 from mssync.training.export import best_net, export_syncers
-from mssync.training.generator import Facts, Trainer
+from mssync.training.generator import Trainer
 from mssync.training.index import read_report
 from mssync.training.preprocess import load_all_points, space_mark
-from mssync.training.probe import generate
 from mssync.training.sample import SampleVideo
 from mssync.training.settle import MIN_FRAMES, MIN_TALK
 from mssync.training.space import SpaceReport, fit_space, measure_space
 from mssync.training.syncer import CROWDED, SyncerTrainer, in_fold, make_level
 
 LevelReport = Callable[[str, int, dict[str, float]], None]
-FLOOR_QUANTILE: Final = 0.06
 Array = NDArray[np.float32]
 Report = Callable[[int, dict[str, float]], None]
 
@@ -115,41 +111,6 @@ def fit_blinks(clips: Path, entries: list[Entry], names: Sequence[str]) -> Blink
     return BlinkModel.fit([c.motion[:, lids] for _, c, _ in load_clips(clips, natural)])
 
 
-def fit_gap_curve(net: Generator, facts: Facts, train: Sequence[Sample]) -> GapCurve:
-    """Generated against real lip gaps while natural speakers speak (training clips, at most 20 seconds each)."""
-    clips = natural_clips(train)
-    frames = min(500, max(len(s.motion) for s in clips))
-    made = generate(net, facts.scales, facts.style_default, clips, 0, frames)
-    talks = [s.speech[:frames] > 0.6 for s in clips]
-    talks = talks if any(t.any() for t in talks) else [np.ones(len(t), bool) for t in talks]
-    return GapCurve.fit(
-        np.concatenate([m[: len(t), -5][t] for m, t in zip(made, talks, strict=True)]),
-        np.concatenate([s.motion[:frames, -5][t] for s, t in zip(clips, talks, strict=True)]),
-    )
-
-
-def natural_clips(train: Sequence[Sample]) -> list[Sample]:
-    """The presenters' clips (all clips when there are none), each once, without mirror images."""
-    natural = [s for s in train if s.entry.family == "presenter"] or list(train)
-    return list({s.entry.name: s for s in reversed(natural)}.values())
-
-
-def closing(sample: Sample) -> Sample:
-    """The sample with its smallest lip gaps brought to zero and its largest left.
-
-    Everybody's lips meet within seconds of speech; on small faces the tracker never sees it, and a net that is shown
-    such gaps learns to leave every /m b p/ open.
-    """
-    gap = sample.motion[:, -5]
-    talk = sample.valid & (sample.speech > 0.5)
-    if talk.sum() < 2 * FPS:
-        return sample
-    low, high = np.quantile(gap[talk], (FLOOR_QUANTILE, 0.95))
-    motion = sample.motion.copy()
-    motion[:, -5] = np.maximum(gap - low, 0.0) * (high / max(float(high - low), 1e-3))
-    return replace(sample, motion=motion)
-
-
 def train_generator(
     clips: Path,
     listing: Path,
@@ -190,8 +151,9 @@ def train_generator(
     trainer = Trainer(config, space, train, dev, out, device=device, syncers=syncers)
     sampler = SampleVideo(space, photo) if config.sample_every else None
     trainer.run(report, sampler)
-    curve = fit_gap_curve(best_net(out, trainer.net.shape.as_dict()), trainer.facts, train)
-    data["gap_curve"] = asdict(curve)
+    trainer.save()
+    closures = train_closures(config.closure, config.families, train, dev, out, config.seed, report)
+    data |= calibrate(best_net(out, trainer.net.shape.as_dict()), closures, trainer.facts, train)
     space.save(out / "space.npz")
     (out / "data.json").write_text(json.dumps(data, indent=1), "utf-8")
     return trainer

@@ -47,8 +47,8 @@ class SampleVideo:
         still = np.zeros((round(SECONDS * FPS), len(space.names)), np.float32)
         speech = speech_probability(self.sound)
         entry = Entry("demo", "dev", "", "")
-        found = np.ones(len(still), bool)
-        self.sample = Sample(entry, still, default_features(self.sound), speech, found, clip_energy(still))
+        found, unknown = np.ones(len(still), bool), np.full(len(still), -1, np.int8)
+        self.sample = Sample(entry, still, default_features(self.sound), speech, found, clip_energy(still), unknown)
 
     def __call__(self, trainer: Trainer) -> None:
         """Render what the averaged weights say."""

@@ -82,4 +82,4 @@ def clear(curve: SyncCurve) -> bool:
 
 def _sample(clip: Clip) -> Sample:
     entry = Entry(clip.name, "train", "", "")
-    return Sample(entry, clip.motion, clip.sound, clip.speech, clip.valid, clip_energy(clip.motion))
+    return Sample(entry, clip.motion, clip.sound, clip.speech, clip.valid, clip_energy(clip.motion), clip.bilabial)

@@ -189,6 +189,8 @@ class SyncerTrainer:
         shift = torch.randn(len(motion), 1, 1, motion.shape[-1], generator=self.draw) * c.shift
         shift[..., :h] = 0.0
         size = torch.exp(torch.randn(len(motion), 1, 1, 1, generator=self.draw) * c.head_scale)
+        if c.head_drop and h < motion.shape[-1]:
+            size = size * (torch.rand(size.shape, generator=self.draw) >= c.head_drop)
         noise = torch.randn(motion.shape, generator=self.draw) * c.motion_noise * self.net.motion_std.cpu()
         motion = torch.cat([motion[..., :h] * size, motion[..., h:]], 3) + shift + noise
         motion, sound = motion.to(self.device), self.augment(sound).to(self.device)

@@ -1,0 +1,231 @@
+"""Many items: spread over processes, kept as they are finished, put together at the end."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
+from dataclasses import asdict
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from mssync.assets import ASSETS
+from mssync.errors import AssetError, InputError
+from mssync.evaluation.frames import CROP, SIDE
+from mssync.evaluation.pool import set_rows
+from mssync.evaluation.results import Result, Row, assemble, finite, sha256
+from mssync.evaluation.suite import Item, Pool, Settings, evaluate_one, judge
+from mssync.face.tracking import FaceTracker
+from mssync.media.audio import SPEECH_RATE
+from mssync.media.files import beside, discard, write_error
+from mssync.models import load_model
+from mssync.motion.space import FPS
+
+# Raised when the meaning of a finished part changes.
+_PARTS_VERSION: Final = 1
+_TRACKER_FILE: Final = "face_landmarker.task"
+
+Progress = Callable[[int, int | None], None]
+Outcome = tuple[list[Row], list[Pool]]
+
+
+def parts_folder(out: Path) -> Path:
+    """Where the finished items of an unfinished evaluation lie."""
+    return out.with_name(out.name + ".parts")
+
+
+def run(
+    items: Sequence[Item],
+    settings: Settings,
+    parts: Path,
+    *,
+    workers: int = 1,
+    tracker: FaceTracker | None = None,
+    done: Callable[[int, int, list[Row]], None] | None = None,
+    frames: Progress | None = None,
+) -> Result:
+    """Evaluate all items.
+
+    Every finished item without a problem is written into ``parts`` and not made again when the same evaluation is
+    started once more: same files (by name, size and date), same settings, same version. The folder goes when all
+    went well; it stays when an item had a problem, so that mending that one is quick.
+
+    Args:
+        items: what to evaluate.
+        settings: how.
+        parts: folder for finished items.
+        workers: processes; 1 works in this one.
+        tracker: for work in this process; made when not given.
+        done: called after each item with (items done, all items, its rows).
+        frames: called while a single item is tracked, with (frames done, frames of this video if known).
+    Raises:
+        OutputError: the parts cannot be written.
+    """
+    kept = [_load(parts / f"{_key(item, settings)}.json") for item in items]
+    outcomes: dict[int, Outcome] = {n: found for n, found in enumerate(kept) if found is not None}
+    for count, number in enumerate(outcomes, 1):
+        if done is not None:
+            done(count, len(items), outcomes[number][0])
+    todo = [n for n in range(len(items)) if n not in outcomes]
+    with closing(_outcomes([items[n] for n in todo], settings, workers, tracker, frames)) as made:
+        for place, outcome in made:
+            number = todo[place]
+            outcomes[number] = outcome
+            if not _problem(outcome[0]):
+                _save(parts / f"{_key(items[number], settings)}.json", outcome)
+            if done is not None:
+                done(len(outcomes), len(items), outcome[0])
+    rows = [row for n in range(len(items)) for row in outcomes[n][0]]
+    pools = [pool for n in range(len(items)) for pool in outcomes[n][1]]
+    hashes = _hashes(items, rows, settings)
+    result = assemble(rows, set_rows(rows, pools), settings.suite, _config(settings), hashes)
+    if not any(map(_problem, (outcome[0] for outcome in outcomes.values()))):
+        discard(parts)
+    return result
+
+
+def _problem(rows: Sequence[Row]) -> str:
+    return next((str(row["problem"]) for row in rows if row["problem"]), "")
+
+
+# ---- work ---------------------------------------------------------------------------------------------------------
+
+_tracker: FaceTracker | None = None
+
+
+def _outcomes(
+    items: Sequence[Item], settings: Settings, workers: int, tracker: FaceTracker | None, frames: Progress | None
+) -> Generator[tuple[int, Outcome]]:
+    """(number, outcome) of every item, in the order in which they are finished."""
+    if workers <= 1 or len(items) <= 1:
+        for number, item in enumerate(items):
+            tracker = tracker or FaceTracker()
+            yield number, evaluate_one(item, settings, tracker, frames if len(items) == 1 else None)
+        return
+    # Spawned, not forked: the same on every system, and safe beside native thread pools.
+    pool = ProcessPoolExecutor(min(workers, len(items)), get_context("spawn"), initializer=_start_worker)
+    try:
+        jobs = {pool.submit(_work, item, settings): number for number, item in enumerate(items)}
+        for job in as_completed(jobs):
+            yield jobs[job], job.result()
+    except BrokenProcessPool as error:
+        raise InputError(
+            "A process died, perhaps for lack of memory; use fewer --workers. What is finished is kept."
+        ) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start_worker() -> None:
+    global _tracker
+    _tracker = FaceTracker(threads=1)
+
+
+def _work(item: Item, settings: Settings) -> Outcome:
+    assert _tracker is not None
+    return evaluate_one(item, settings, _tracker)
+
+
+# ---- parts --------------------------------------------------------------------------------------------------------
+
+
+def _key(item: Item, settings: Settings) -> str:
+    """Tells finished items apart: what was asked for, of which files, by which version."""
+    paths = [*item.videos.values(), item.reference, item.audio, item.photo]
+    facts = {
+        "version": _PARTS_VERSION,
+        "item": asdict(item),
+        "settings": asdict(settings),
+        "files": [_stamp(p) for p in paths if p is not None],
+        "hashes": _own_hashes(),
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:24]
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        facts = path.stat()
+    except OSError:
+        return 0, 0
+    return facts.st_size, facts.st_mtime_ns
+
+
+def _save(path: Path, outcome: Outcome) -> None:
+    """The rows as JSON and the pools as ``.npz``, the JSON last: where it is, all is."""
+    rows, pools = outcome
+    try:
+        path.parent.mkdir(exist_ok=True)
+        arrays = {f"{n}.{name}": values for n, pool in enumerate(pools) for name, values in pool.items()}
+        for target, write in (
+            (path.with_suffix(".npz"), lambda part: _save_arrays(part, arrays)),
+            (path, lambda part: part.write_text(json.dumps(finite(rows), allow_nan=False), "utf-8")),
+        ):
+            part = beside(target)
+            try:
+                write(part)
+                part.replace(target)
+            finally:
+                discard(part)
+    except OSError as error:
+        raise write_error(path, error) from error
+
+
+def _save_arrays(path: Path, arrays: dict[str, Any]) -> None:
+    with path.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def _load(path: Path) -> Outcome | None:
+    """A finished item, or None where there is none or it is damaged."""
+    try:
+        rows: list[Row] = json.loads(path.read_text("utf-8"))
+        pools: list[Pool] = [{} for _ in rows]
+        with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
+            for name in arrays.files:
+                number, _, part = name.partition(".")
+                pools[int(number)][part] = arrays[name]
+    except Exception:  # json, zip, zlib and numpy each fail in their own way on damaged bytes
+        return None
+    return rows, pools
+
+
+# ---- facts --------------------------------------------------------------------------------------------------------
+
+
+def _config(settings: Settings) -> dict[str, Any]:
+    """What is pinned and what was chosen, in plain words."""
+    chosen = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(settings).items() if v is not None}
+    return {
+        "frames per second": FPS, "sound": f"{SPEECH_RATE} Hz mono",
+        "motion space": "mesh of the shipped default model",
+        "face crop": f"{SIDE} inter-ocular distances, {CROP} pixels",
+        "pixels looked at": "all frames" if settings.every == 1 else f"one frame in {settings.every}",
+        **chosen,
+    }  # fmt: skip
+
+
+def _own_hashes() -> dict[str, str]:
+    """SHA-256 of what measures: the tracker's networks, the motion space, the judge."""
+    out = {
+        _TRACKER_FILE: ASSETS[_TRACKER_FILE].sha256,
+        "space.npz": str(load_model().manifest["files"]["space.npz"]),
+    }
+    try:
+        out |= {f"judge/{name}": str(digest) for name, digest in judge().manifest["files"].items()}
+    except AssetError:  # the sync scores say so
+        out["judge"] = "none"
+    return out
+
+
+def _hashes(items: Sequence[Item], rows: Sequence[Row], settings: Settings) -> dict[str, str]:
+    """SHA-256 of every file that was read."""
+    files = {row["path"]: row["sha256"] for row in rows if row["sha256"]}
+    others = {p for item in items for p in (item.audio, item.photo)}
+    others |= {settings.syncnet, settings.picture_net, settings.clip_net}
+    return {**files, **{str(p): sha256(p) for p in others if p is not None and p.is_file()}, **_own_hashes()}

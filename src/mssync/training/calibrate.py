@@ -1,0 +1,108 @@
+"""What is set right after training, on training clips: how far heads turn, how far lips part, how often they touch.
+
+A net that answers for many possible people answers between them: its heads turn too little, its closures stay a little
+open. Matching a few numbers of its free-running motion to people's gives that back without moving anything in time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mssync.motion.gap_curve import GapCurve
+from mssync.motion.space import FPS
+from mssync.nets.closure import ClosureNet
+from mssync.nets.generator import Generator
+from mssync.training.closure import TALK, closure_probability, fit_thresholds
+from mssync.training.data import HEAD_COLUMNS, Sample
+from mssync.training.generator import Facts
+from mssync.training.probe import generate
+
+Array = NDArray[np.float32]
+
+FLOOR_QUANTILE: Final = 0.06
+MOST_FRAMES: Final = 500
+MOST_CLIPS: Final = 60  # per family
+GAIN: Final = (0.5, 3.0)
+
+
+def calibrate(net: Generator, closures: ClosureNet, facts: Facts, train: Sequence[Sample]) -> dict[str, Any]:
+    """The part of a model's manifest that is measured rather than learnt.
+
+    Returns:
+        ``gap_curve``: quantiles of generated and of real lip gaps of natural speakers; ``head_gain``: per head column,
+        what generated motion is multiplied by to have people's amount (geometric mean of the ratios of spread and
+        speed); ``closure``: probabilities (touching lips, /p b m/) above which lips are brought together.
+    """
+    families = {s.entry.family for s in train}
+    natural_name = "presenter" if "presenter" in families else sorted(families)[0]
+    drawn = {f: _clips(train, f) for f in sorted(families)}
+    made = {f: _made(net, facts, clips) for f, clips in drawn.items()}
+    natural = drawn[natural_name]
+    talks = [s.speech[:MOST_FRAMES] > TALK for s in natural]
+    talks = talks if any(t.any() for t in talks) else [np.ones(len(t), bool) for t in talks]
+    curve = GapCurve.fit(
+        np.concatenate([m[t, -5] for m, t in zip(made[natural_name], talks, strict=True)]),
+        np.concatenate([s.motion[:MOST_FRAMES, -5][t] for s, t in zip(natural, talks, strict=True)]),
+    )
+    gaps, heard, real, spoken = [], [], [], []
+    for f, clips in drawn.items():
+        speech = [s.speech[:MOST_FRAMES] > TALK for s in clips]
+        if not any(t.any() for t in speech):
+            continue
+        gaps.append(np.concatenate([curve(m[t, -5]) for m, t in zip(made[f], speech, strict=True)]))
+        heard.append(
+            np.concatenate(
+                [closure_probability(closures, s.sound)[:MOST_FRAMES][t] for s, t in zip(clips, speech, strict=True)]
+            )
+        )
+        real.append(np.concatenate([s.motion[:MOST_FRAMES, -5][t] for s, t in zip(clips, speech, strict=True)]))
+        spoken.append(np.concatenate([s.bilabial[:MOST_FRAMES][t] for s, t in zip(clips, speech, strict=True)]))
+    thresholds = fit_thresholds(gaps, heard, real, np.concatenate(spoken)) if gaps else [0.5, 0.5]
+    return {
+        "gap_curve": asdict(curve),
+        "head_gain": [round(float(g), 4) for g in head_gain(made[natural_name], natural)],
+        "closure": {"thresholds": thresholds},
+    }
+
+
+def head_gain(made: Sequence[Array], real: Sequence[Sample]) -> Array:
+    """Factor per head column ``(6,)``, medians over clips."""
+    ratios, h = [], HEAD_COLUMNS
+    for m, s in zip(made, real, strict=True):
+        people, net = (x.std(0) * np.abs(np.diff(x, axis=0)).mean(0) for x in (s.motion[: len(m), :h], m[:, :h]))
+        ratios.append(np.sqrt(people / (net + 1e-9)))
+    return np.asarray(np.clip(np.median(ratios, axis=0), *GAIN), np.float32)
+
+
+def closing(sample: Sample) -> Sample:
+    """The sample with its smallest lip gaps brought to zero and its largest left.
+
+    Everybody's lips meet within seconds of speech; on small faces the tracker never sees it, and a net that is shown
+    such gaps learns to leave every /m b p/ open.
+    """
+    gap = sample.motion[:, -5]
+    talk = sample.valid & (sample.speech > 0.5)
+    if talk.sum() < 2 * FPS:
+        return sample
+    low, high = np.quantile(gap[talk], (FLOOR_QUANTILE, 0.95))
+    motion = sample.motion.copy()
+    motion[:, -5] = np.maximum(gap - low, 0.0) * (high / max(float(high - low), 1e-3))
+    return replace(sample, motion=motion)
+
+
+def _clips(train: Sequence[Sample], family: str) -> list[Sample]:
+    """A family's clips, each once, without mirror images, at most :data:`MOST_CLIPS`, evenly spread."""
+    once = list({s.entry.name: s for s in reversed(train) if s.entry.family == family}.values())
+    return once[:: max(1, len(once) // MOST_CLIPS)][:MOST_CLIPS]
+
+
+def _made(net: Generator, facts: Facts, clips: Sequence[Sample]) -> list[Array]:
+    """Free-running motion for each clip's sound, as long as the clip, at most 20 seconds."""
+    frames = min(MOST_FRAMES, max(len(s.motion) for s in clips))
+    made = generate(net, facts.scales, facts.style_default, clips, 0, frames)
+    return [m[: len(s.motion)][:frames] for m, s in zip(made, clips, strict=True)]

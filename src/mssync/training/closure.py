@@ -1,0 +1,141 @@
+"""Closed lips as a question of their own: training the small net of :mod:`mssync.nets.closure` on all clips."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch.nn import functional as F
+
+from mssync.nets.closure import WINDOW, ClosureNet, cut_windows, padded
+from mssync.speech.features import BANDS, STEPS_PER_FRAME
+from mssync.training.augment import SoundAugment
+from mssync.training.config import ClosureConfig
+from mssync.training.data import Sample
+from mssync.training.syncer import NAT
+
+Array = NDArray[np.float32]
+
+FILE: Final = "closure.safetensors"
+CLOSED: Final = 0.02  # inter-ocular distances
+SOFT: Final = 0.006
+TALK: Final = 0.35  # speech probability, as the mouth's gate has it
+BATCH: Final = 256
+
+
+def train_closures(
+    config: ClosureConfig,
+    families: dict[str, float],
+    train: Sequence[Sample],
+    dev: Sequence[Sample],
+    out: Path,
+    seed: int,
+    report: Callable[[int, dict[str, float]], None],
+) -> ClosureNet:
+    """Train it, or load it from ``out`` where it is trained already (a minute or two on one core).
+
+    Args:
+        config: sizes and steps.
+        families: weights of the families.
+        train, dev: samples whose smallest gaps were brought to zero (:func:`mssync.training.run.closing`).
+        out: run folder.
+        seed: of everything drawn.
+        report: called with (step, numbers) at the end: loss and the mean area under the ROC curve of dev clips.
+    """
+    torch.manual_seed(seed)
+    net = ClosureNet(BANDS, config.width, config.dropout)
+    path = out / FILE
+    if path.exists():
+        net.load_state_dict(load_file(path))
+        return net.eval()
+    sounds = [padded(torch.from_numpy(s.sound)) for s in train]
+    begin = np.cumsum([0] + [len(x) for x in sounds[:-1]])
+    everything = torch.cat(sounds)
+    talk = [(s.speech > TALK) & s.valid for s in train]
+    rows = np.concatenate([b + STEPS_PER_FRAME * np.flatnonzero(t) for b, t in zip(begin, talk, strict=True)])
+    gaps = np.concatenate([s.motion[t, -5] for s, t in zip(train, talk, strict=True)])
+    spoken = np.concatenate([s.bilabial[t] for s, t in zip(train, talk, strict=True)])
+    family = np.repeat([s.entry.family for s in train], [int(t.sum()) for t in talk])
+    share = np.zeros(len(rows))
+    for name in np.unique(family):
+        share[family == name] = families.get(str(name), 0.0) / (family == name).sum()
+    rng, draw = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
+    augment = SoundAugment(BANDS, config.augment, NAT["bands"], draw)
+    optimizer = torch.optim.AdamW(net.parameters(), config.lr, weight_decay=0.05)
+    ladder = np.cumsum(share / share.sum())
+    numbers: dict[str, float] = {}
+    for step in range(config.steps):
+        for group in optimizer.param_groups:
+            group["lr"] = config.lr * min(1.0, (step + 1) / 50) * (1 - step / config.steps)
+        pick = np.minimum(np.searchsorted(ladder, rng.random(BATCH)), len(rows) - 1)
+        sound = augment(everything[torch.from_numpy(rows[pick])[:, None] + torch.arange(WINDOW)])
+        touch = torch.sigmoid(torch.from_numpy((CLOSED - gaps[pick]) / SOFT))
+        logit = net(sound)
+        loss = F.binary_cross_entropy_with_logits(logit[:, 0], touch)
+        # The second question can only be put where the text is known.
+        known = torch.from_numpy(spoken[pick] >= 0)
+        if known.any():
+            said = torch.from_numpy(spoken[pick] == 1).float()
+            loss = loss + F.binary_cross_entropy_with_logits(logit[known, 1], said[known])
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        numbers = {"closure_loss": float(loss.detach())}
+    net.eval()
+    report(config.steps, numbers | measure(net, dev))
+    part = out / (FILE + ".part")
+    save_file(net.state_dict(), part)
+    part.replace(path)
+    return net
+
+
+@torch.no_grad()
+def closure_probability(net: ClosureNet, sound: Array) -> Array:
+    """Probabilities ``(T, 2)`` of touching lips and of /p b m/ for features ``(4 T, bands)``."""
+    return np.asarray(net(cut_windows(torch.from_numpy(sound))).sigmoid().numpy(), np.float32)
+
+
+def measure(net: ClosureNet, samples: Sequence[Sample]) -> dict[str, float]:
+    """Mean area under the ROC curve over clips, in speech: of touching lips, and of /p b m/ where the text is known."""
+    areas: dict[str, list[float]] = {"touch_auc": [], "bilabial_auc": []}
+    for s in samples:
+        p = closure_probability(net, s.sound)
+        n = len(p)
+        talk = s.speech[:n] > TALK
+        truths = (s.motion[:n, -5] < CLOSED, s.bilabial[:n] == 1)
+        for i, (name, truth) in enumerate(zip(areas, truths, strict=True)):
+            yes, no = p[talk & truth, i], p[talk & ~truth, i]
+            if len(yes) > 1 and len(no):
+                areas[name].append(float((yes[:, None] > no[None]).mean()))
+    return {k: float(np.mean(v)) for k, v in areas.items() if v}
+
+
+def fit_thresholds(made: Sequence[Array], heard: Sequence[Array], real: Sequence[Array], spoken: Array) -> list[float]:
+    """The probabilities above which lips are brought together.
+
+    /p b m/ first: so that as many frames are called so as there are where the text is known. Touching lips then: so
+    that on the whole generated lips touch as often as people's.
+
+    Args:
+        made: generated gaps in speech, one array per family.
+        heard: probabilities ``(n, 2)`` at the same frames.
+        real: real gaps in speech, one array per family; families weigh the same.
+        spoken: ``(n,)`` 1, 0 or -1 at the frames of all families, one after the other.
+    """
+    known = spoken >= 0
+    every = np.concatenate(heard)
+    said = 1.0
+    if (spoken == 1).any():
+        said = float(np.clip(np.quantile(every[known, 1], 1.0 - (spoken[known] == 1).mean()), 0.05, 0.95))
+    want = float(np.mean([(g < CLOSED).mean() for g in real]))
+    grid = np.linspace(0.05, 0.95, 91)
+    shut = [
+        np.mean([((g < CLOSED) | (p[:, 0] > c) | (p[:, 1] > said)).mean() for g, p in zip(made, heard, strict=True)])
+        for c in grid
+    ]
+    return [float(grid[int(np.argmin(np.abs(np.asarray(shut) - want)))]), min(said, 0.999)]
