@@ -9,7 +9,6 @@ from motion_samples import PIXELS, by_key, footage, motion_of, points_of, sway, 
 from mssync.evaluation.footage import Footage
 from mssync.evaluation.head import (
     angular_velocity,
-    block_interval,
     fast_energy,
     motion_windows,
     scores,
@@ -166,20 +165,3 @@ def test_jitter_of_head_and_lips() -> None:
     assert value(only, "jitter.lips") > 3 and value(only, "jitter.head") == pytest.approx(
         value(calm, "jitter.head"), abs=0.01
     )
-
-
-def test_block_interval() -> None:
-    rng = np.random.default_rng(0)
-    inside = 0
-    for _ in range(60):
-        found = block_interval(rng.normal(1.0, 1.0, 300), lambda v: v.mean(1))
-        assert found is not None
-        inside += found[0] <= 1.0 <= found[1]
-    assert inside >= 51
-    assert block_interval(np.zeros(49), lambda v: v.mean(1)) is None
-    # What is alike within a second makes the interval wide, as it should.
-    steps = np.repeat(rng.standard_normal(20), 25)
-    mixed = rng.permutation(steps)
-    a, b = block_interval(steps, lambda v: v.mean(1)), block_interval(mixed, lambda v: v.mean(1))
-    assert a is not None and b is not None and a[1] - a[0] > 2 * (b[1] - b[0])
-    assert block_interval(steps, lambda v: v.mean(1)) == a  # the same numbers every time

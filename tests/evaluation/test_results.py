@@ -115,6 +115,10 @@ def test_sync_levels_say_themselves_whether_they_separate() -> None:
 
     assert entry([NOT_SEPARATING, NOT_SEPARATING, ""]) is False
     assert entry([NOT_SEPARATING, "", ""]) is True
+    assert entry([""]) is True and entry([NOT_SEPARATING]) is False
+    # A weak score of many clips: five of twenty are far more than chance, one is not.
+    assert entry([NOT_SEPARATING] * 15 + [""] * 5) is True
+    assert entry([NOT_SEPARATING] * 19 + [""]) is False
 
 
 def test_a_note_says_of_how_many_clips_it_is() -> None:

@@ -1,4 +1,4 @@
-"""The Frechet distance against its closed forms."""
+"""The Frechet distance against its closed forms; intervals of series and of shares."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 
-from mssync.evaluation.stats import frechet
+from mssync.evaluation.stats import block_interval, frechet, share_interval
 
 
 def test_equal_samples_lie_at_zero_and_a_shift_counts_squared() -> None:
@@ -41,3 +41,26 @@ def test_is_symmetric() -> None:
 def test_other_shapes_are_refused(bad: np.ndarray) -> None:
     with pytest.raises(ValueError, match=r"columns|finite"):
         frechet(np.zeros((4, 3)), bad)
+
+
+def test_block_interval() -> None:
+    rng = np.random.default_rng(0)
+    inside = 0
+    for _ in range(60):
+        found = block_interval(rng.normal(1.0, 1.0, 300), lambda v: v.mean(1))
+        assert found is not None
+        inside += found[0] <= 1.0 <= found[1]
+    assert inside >= 51
+    assert block_interval(np.zeros(49), lambda v: v.mean(1)) is None
+    # What is alike within a second makes the interval wide, as it should.
+    steps = np.repeat(rng.standard_normal(20), 25)
+    mixed = rng.permutation(steps)
+    a, b = block_interval(steps, lambda v: v.mean(1)), block_interval(mixed, lambda v: v.mean(1))
+    assert a is not None and b is not None and a[1] - a[0] > 2 * (b[1] - b[0])
+    assert block_interval(steps, lambda v: v.mean(1)) == a  # the same numbers every time
+
+
+def test_interval_of_a_share() -> None:
+    assert share_interval(0, 10) == pytest.approx((0.0, 0.2775), abs=1e-3)
+    assert share_interval(5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-3)
+    assert share_interval(10, 10) == pytest.approx((0.7225, 1.0), abs=1e-3)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from mssync.motion.generator import MotionGenerator
+from mssync.motion.generator import CLOSURE_SLOPE, MotionGenerator
+from mssync.nets.closure import STEPS_BEFORE, WINDOW, ClosureNet, cut_windows
 from mssync.nets.generator import (
     BLOCK_FRAMES,
     CONTEXT_FRAMES,
@@ -111,12 +112,16 @@ def test_noise_and_sound_move_the_output(net: Generator) -> None:
 def test_exported_graphs_equal_the_net(net: Generator, tmp_path: Path) -> None:
     with torch.no_grad():
         net.step.out.weight.mul_(10)  # fresh nets hardly move: make differences visible
-    export_graphs(net, tmp_path)
+    torch.manual_seed(1)
+    closures = ClosureNet(SMALL.bands, 8).eval()
+    export_graphs(net, closures, tmp_path)
     manifest = {
         "shape": SMALL.as_dict(),
         "scales": [0.5 + i for i in range(SMALL.motion)],
         "style": {"default": [0.3, -0.2]},
         "gap_curve": {"made": [0.0, 1.0], "real": [0.0, 1.0]},
+        "head_gain": [1.0] * 6,
+        "closure": {"thresholds": [0.5, 0.5]},
     }
     assert compare(net, tmp_path, manifest) < TOLERANCE
     runtime = MotionGenerator(tmp_path, json.loads(json.dumps(manifest)))
@@ -130,6 +135,12 @@ def test_exported_graphs_equal_the_net(net: Generator, tmp_path: Path) -> None:
     # The state handed in is untouched: it can be stepped again.
     assert np.array_equal(runtime.block(start, sound)[1], rows)
     assert after.arrays()["keys"].shape == start.arrays()["keys"].shape
+    # The block's frames are windows 48 to 55 of the same sound; a closure is eased over one frame on each side.
+    with torch.no_grad():
+        above = closures(cut_windows(torch.from_numpy(sound)))[CONTEXT_FRAMES - 1 :][: BLOCK_FRAMES + 2].amax(1).numpy()
+    free = 1 / (1 + np.exp(above * CLOSURE_SLOPE))
+    eased = np.minimum(free[1:-1], (free[:-2] + 2 * free[1:-1] + free[2:]) / 4)
+    assert np.abs(runtime.openness(sound) - eased).max() < 1e-4
 
 
 def test_runtime_and_net_agree_on_blocks() -> None:
@@ -139,3 +150,33 @@ def test_runtime_and_net_agree_on_blocks() -> None:
     assert (runtime.CONTEXT_FRAMES, runtime.BLOCK_FRAMES, runtime.LOOKAHEAD_FRAMES, steps) == (
         CONTEXT_FRAMES, BLOCK_FRAMES, LOOKAHEAD_FRAMES, STEPS_PER_FRAME,
     )  # fmt: skip
+    assert (runtime.CLOSURE_BEFORE, runtime.CLOSURE_STEPS) == (STEPS_BEFORE, WINDOW)
+
+
+def test_leak_brings_back_what_nothing_holds_and_leaves_the_head() -> None:
+    shape = GeneratorShape(**{**SMALL.as_dict(), "leak": 100})
+    torch.manual_seed(0)
+    net = Generator(shape).eval()
+    with torch.no_grad():
+        net.step.out.weight.zero_()
+        made, _ = net.rollout(net.start(1, torch.ones(1, shape.motion)), torch.zeros(1, 20, 4, shape.channels),
+                              torch.zeros(1, 20, shape.style + shape.noise))  # fmt: skip
+    assert torch.allclose(made[0, :, :6], torch.ones(20, 6))
+    assert torch.allclose(made[0, -1, 6:], torch.full((shape.motion - 6,), 0.9**20), atol=1e-5)
+
+
+def test_damped_memory_changes_the_gradient_and_not_the_motion() -> None:
+    torch.manual_seed(0)
+    net = Generator(SMALL)
+    levels, extra = torch.randn(1, 12, 4, SMALL.channels), torch.randn(1, 12, SMALL.style + SMALL.noise)
+    found = []
+    for memory in (1.0, 0.5):
+        levels.requires_grad_().grad = None
+        made, _ = net.rollout(net.start(1), levels, extra, memory=memory)
+        made[0, -1].sum().backward()
+        assert levels.grad is not None
+        found.append((made.detach(), levels.grad[0].abs().sum((1, 2))))
+    (one, full), (two, short) = found
+    assert torch.allclose(one, two)
+    assert torch.allclose(full[-1], short[-1], rtol=1e-3)
+    assert float(short[2]) < 0.05 * float(full[2])

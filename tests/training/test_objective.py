@@ -67,7 +67,7 @@ def test_every_switch_adds_its_part(space: MeshSpace, syncers: Path) -> None:
     critic = WindowDiscriminator(DiscriminatorShape(D, 8, 6))
     _, early = objective(_rollouts(0.5), 0, None)
     total, parts = objective(_rollouts(0.5), 5, critic)
-    energy = {"head", "head_speed", "mouth", "mouth_speed", "closure", "eyes"}
+    energy = {"head", "head_speed", "mouth", "mouth_speed", "closure", "face", "eyes"}
     assert set(early) == energy | {"supervised", "warm_up", "velocity"}
     assert set(parts) == set(early) | {"sync_lips", "sync_head", "adversarial"}
     assert float(total) == pytest.approx(sum(parts.values()), rel=1e-4)

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssync.evaluation.footage import Footage
-from mssync.evaluation.head import block_draws, middle95
 from mssync.evaluation.phones import Phone
 from mssync.evaluation.score import Score
+from mssync.evaluation.stats import block_draws, middle95, share_interval
 from mssync.motion.space import FPS
 
 Array = NDArray[np.float32]
@@ -28,18 +28,13 @@ OPEN_VOWELS: Final = frozenset({"AA", "AE", "AH", "AW", "AY", "EH"})
 CLOSED: Final = 0.02
 TALKING: Final = 0.5  # speech probability
 MIN_GAP: Final = 0.005  # a mouth that opens less while it talks does not articulate at all
-LAGS: Final = 15  # frames, 0.6 s
+LAGS: Final = 10  # frames, 0.4 s; farther away lie the neighbouring syllables
+COURSE: Final = 13  # frames, half a second: slower changes are phrases and smiles, not syllables
+RIVAL: Final = 0.8  # of the best correlation; another lag that reaches it leaves the lag open
+APART: Final = 3  # frames from the best lag, within which another is no rival
 LOUD_RANGE: Final = 40.0  # dB below the loud parts; what is quieter counts as silence
 
 MIN_VOWELS: Final = 5  # for an interval
-
-
-def share_interval(hits: int, n: int) -> tuple[float, float]:
-    """95 % interval of a share of independent trials (Wilson 1927), n >= 1."""
-    z = 1.96
-    p, d = hits / n, 1.0 + z * z / n
-    half = z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return float(max(0.0, p + z * z / (2 * n) - half) / d), float(min(d, p + z * z / (2 * n) + half) / d)
 
 
 def loudness(sound: Array, frames: int) -> Array64:
@@ -63,10 +58,12 @@ def scores(seen: Footage, phones: Sequence[Phone] | None) -> list[Score]:
     - ``articulation.open``: mean gap within the open vowels (AA AE AH AW AY EH) over the median gap of all speech.
       Chance: mean over median of all speech;
     - ``articulation.lag``: frames by which the lip gap follows the loudness where their correlation is highest, within
-      0.6 s; negative: the lips lead;
+      0.4 s; negative: the lips lead. Both are taken less their own mean over half a second: smiles and phrases lag
+      otherwise than syllables do. Not run where that correlation is not above 95 % of those with the sound shifted
+      around the clip, or where another lag reaches 80 % of it. Sound that comes earlier or later than it should is the
+      sync scores' matter; this lag moves with it, frame by frame, as long as it stays within reach;
     - ``articulation.loudness``: that correlation. Chance: the mean of the same maximum with the sound shifted around
-      the clip by more than 1.2 s. Clear on faces of 120 pixels and more that read sentences; on small faces (60 pixels)
-      that smile as they talk it often does not separate from chance.
+      the clip by more than 0.8 s. One clip of a few seconds, or of a small face, may not separate from chance.
 
     Args:
         seen: the video.
@@ -121,45 +118,64 @@ def _open(gap: Array64, valid: Mask, talk: Mask, phones: Sequence[Phone]) -> Sco
 
 def _loud(seen: Footage) -> list[Score]:
     gap, loud = seen.column("lip_gap").astype(np.float64), loudness(seen.sound, len(seen))
-    reach = min(LAGS, len(seen) // 4)
-    lags = np.arange(-reach, reach + 1)
-    middle = np.arange(reach, len(seen) - reach)
-    # One row per moment: the loudness then, and the gap at every lag.
-    table = np.concatenate([loud[middle, None], gap[middle[:, None] + lags]], 1)[seen.track.valid[middle]]
-    if table.std(0).min() < 1e-6:
+    if gap[seen.track.valid].std() < 1e-6 or loud.std() < 1e-6:
         why = "The sound or the lip gap never changes."
-        return [
-            Score.not_run("articulation.lag", "frames", "real", why),
-            Score.not_run("articulation.loudness", "r", "real", why),
-        ]
+        return [_no_lag(why), Score.not_run("articulation.loudness", "r", "real", why)]
+    gap, loud = _syllables(gap), _syllables(loud)
+    n, reach = len(seen), min(LAGS, len(seen) // 4)
+    lags = np.arange(-reach, reach + 1)
+    # One row per moment: the loudness then, and the gap at every lag, as far as it is seen.
+    at = np.arange(n)[:, None] + lags
+    shown = np.where(seen.track.valid, gap, np.nan)[np.clip(at, 0, n - 1)]
+    shown[(at < 0) | (at >= n)] = np.nan
+    table = np.concatenate([loud[:, None], shown], 1)
     r = _correlations(table[None])[0]
     drawn = block_draws(table, _correlations)
-    best = int(lags[r.argmax()])
-    note = "At the end of the range: take it for unknown." if abs(best) == reach else ""
-    lag_interval = None if drawn is None else middle95(lags[drawn.argmax(1)])
-    interval = None if drawn is None else middle95(drawn.max(1))
-    return [
-        Score("articulation.lag", best, "frames", "real", interval=lag_interval, note=note),
-        Score("articulation.loudness", float(r.max()), "r", "real", _chance(loud, gap, reach), interval),
-    ]
+    by_chance = _by_chance(loud, gap, reach)
+    best = float(r.max())
+    chance = float(by_chance.mean()) if len(by_chance) else None
+    loudness_score = Score(
+        "articulation.loudness", best, "r", "real", chance, None if drawn is None else middle95(drawn.max(1))
+    )
+    lag = int(lags[r.argmax()])
+    if not len(by_chance) or best <= np.quantile(by_chance, 0.95):
+        return [_no_lag("The lips and the loudness agree no better than by chance."), loudness_score]
+    if abs(lag) == reach or r[np.abs(lags - lag) > APART].max() >= RIVAL * best:
+        return [_no_lag("The lips and the loudness agree at several lags, or at one out of reach."), loudness_score]
+    interval = None if drawn is None else middle95(lags[drawn.argmax(1)])
+    return [Score("articulation.lag", lag, "frames", "real", interval=interval), loudness_score]
+
+
+def _syllables(x: Array64) -> Array64:
+    """``(T,)`` less its Hann-weighted mean over half a second, the ends mirrored."""
+    weight = np.hanning(COURSE + 2)[1:-1]
+    return x - np.convolve(np.pad(x, COURSE // 2, mode="reflect"), weight / weight.sum(), "valid")
 
 
 def _correlations(table: Array64) -> Array64:
-    """Pearson's r ``(draws, lags)`` of the first column of ``(draws, n, 1 + lags)`` with each of the others."""
-    centred = table - table.mean(1, keepdims=True)
-    power = (centred**2).sum(1)
-    shared = np.einsum("dn,dnl->dl", centred[..., 0], centred[..., 1:])
-    return np.asarray(shared / np.sqrt(power[:, :1] * power[:, 1:] + 1e-20), np.float64)
+    """Pearson's r ``(draws, lags)`` of the first column of ``(draws, n, 1 + lags)`` with each of the others, over the
+    rows in which that other is a number."""
+    x, y = table[..., :1], table[..., 1:]
+    here = np.isfinite(y)
+    y = np.where(here, y, 0.0)
+    count = np.maximum(here.sum(1), 1)
+    mean_x, mean_y = (x * here).sum(1) / count, y.sum(1) / count
+    spread = ((x**2 * here).sum(1) / count - mean_x**2) * ((y**2).sum(1) / count - mean_y**2)
+    return np.asarray(((x * y).sum(1) / count - mean_x * mean_y) / np.sqrt(np.maximum(spread, 1e-20)), np.float64)
 
 
-def _chance(loud: Array64, gap: Array64, reach: int) -> float | None:
-    """Mean over circular shifts, of more than twice the reach, of the best correlation within the reach."""
+def _by_chance(loud: Array64, gap: Array64, reach: int) -> Array64:
+    """Best correlation within the reach, for all circular shifts of more than twice the reach; none in short clips."""
     x, y = (loud - loud.mean()) / loud.std(), (gap - gap.mean()) / gap.std()
     r = np.fft.irfft(np.conj(np.fft.rfft(x)) * np.fft.rfft(y), len(x)) / len(x)
     shifts = np.arange(2 * reach + 1, len(x) - 2 * reach)
     if not len(shifts):
-        return None
-    return float(r[shifts[:, None] + np.arange(-reach, reach + 1)].max(1).mean())
+        return np.zeros(0)
+    return np.asarray(r[shifts[:, None] + np.arange(-reach, reach + 1)].max(1), np.float64)
+
+
+def _no_lag(why: str) -> Score:
+    return Score.not_run("articulation.lag", "frames", "real", why)
 
 
 def _no_closed(why: str) -> Score:

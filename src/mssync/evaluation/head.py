@@ -10,7 +10,6 @@ jitter of a still head 135 pixels wide rose by a quarter, beyond its interval; n
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from mssync.evaluation.footage import Footage, pinned_space
 from mssync.evaluation.score import Score
-from mssync.evaluation.stats import frechet
+from mssync.evaluation.stats import block_interval, frechet
 from mssync.face import shape as fs
 from mssync.face import topology as topo
 from mssync.motion.curves import head_angles
@@ -28,8 +27,6 @@ Array = NDArray[np.float32]
 Array64 = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-BLOCK: Final = 25  # frames of a bootstrap block
-DRAWS: Final = 200
 SPAN: Final = 4  # frames between the two ends that a speed is measured on
 SEGMENT: Final = 64  # frames of a Welch segment
 FAST_HZ: Final = 6.0  # heads and lips of people stay below; what is above counts as jitter
@@ -40,39 +37,6 @@ _TAPS: Final = 31
 
 _RIGID: Final = np.asarray(topo.RIGID)
 _LIPS: Final = np.asarray(topo.LIPS_OUTER + topo.LIPS_INNER)
-
-
-def block_draws(values: Array64, statistic: Callable[[Array64], Array64]) -> Array64 | None:
-    """Statistics of a series drawn again 200 times, by moving-block bootstrap (Kuensch 1989), blocks of one second.
-
-    Neighbouring frames are alike, so blocks are drawn, not frames. What changes more slowly than a block is taken for
-    independent: an interval is too narrow for it.
-
-    Args:
-        values: ``(n, ...)``, frames first.
-        statistic: from drawn frames ``(draws, n, ...)`` to ``(draws, ...)``.
-    Returns:
-        ``(200, ...)``, or None below two seconds.
-    """
-    n = len(values)
-    if n < 2 * BLOCK:
-        return None
-    starts = np.random.default_rng(0).integers(0, n - BLOCK + 1, (DRAWS, -(-n // BLOCK)))
-    rows = (starts[..., None] + np.arange(BLOCK)).reshape(DRAWS, -1)[:, :n]
-    pieces = min(DRAWS, -(-DRAWS * values.size // 1_000_000))  # bounds the memory
-    return np.concatenate([statistic(values[part]) for part in np.array_split(rows, pieces)])
-
-
-def block_interval(values: Array64, statistic: Callable[[Array64], Array64]) -> tuple[float, float] | None:
-    """95 % interval of a statistic ``(draws, n, ...) -> (draws,)`` of a series, see :func:`block_draws`."""
-    drawn = block_draws(values, statistic)
-    return None if drawn is None else middle95(drawn)
-
-
-def middle95(drawn: Array64) -> tuple[float, float]:
-    """The 2.5 % and 97.5 % quantiles of ``(n,)``."""
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return float(low), float(high)
 
 
 def angular_velocity(turn: Array | Array64) -> Array64:

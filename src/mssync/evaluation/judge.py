@@ -50,15 +50,16 @@ class SyncCurve:
     @staticmethod
     def of(motion: Array, sound: Array) -> SyncCurve:
         """From unit vectors ``(N, E)`` and ``(N, E)``, N >= MAX_LAG + MIN_OVERLAP."""
-        lags = np.arange(-MAX_LAG, MAX_LAG + 1)
-        table = motion @ sound.T
-        cosine = np.array([float(np.diagonal(table, -k).mean()) for k in lags], np.float32)
+        lags, n = range(-MAX_LAG, MAX_LAG + 1), len(motion)
+        # The sum of all cosines at a lag is one product of everything that overlaps.
+        sums = [motion[max(0, k) : n + min(0, k)].ravel() @ sound[max(0, -k) : n - max(0, k)].ravel() for k in lags]
+        cosine = np.array([s / (n - abs(k)) for s, k in zip(sums, lags, strict=True)], np.float32)
         best = int(np.argmax(cosine))
         middle = float(np.median(cosine))
         return SyncCurve(
-            lags,
+            np.array(lags),
             cosine,
-            int(lags[best]),
+            lags[best],
             float(cosine[best]) - middle,
             1.0 - float(cosine[best]),
             float(cosine[MAX_LAG]) - middle,

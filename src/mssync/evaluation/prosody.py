@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from mssync.evaluation.articulation import loudness
 from mssync.evaluation.footage import Footage
-from mssync.evaluation.head import angular_velocity, middle95
+from mssync.evaluation.head import angular_velocity
 from mssync.evaluation.score import Score
+from mssync.evaluation.stats import middle95
 from mssync.motion.space import FPS
 from mssync.speech.logmel import log_mel
 

@@ -48,6 +48,8 @@ _PACKAGES: Final = (
 _BOOTSTRAP: Final = 1000
 # Fewer clips than this say nothing about the spread of their median.
 _MIN_CLIPS: Final = 5
+# Of voices that do not belong, so many lie above the 97.5 % quantile of a hundred draws.
+_PASS_BY_CHANCE: Final = 0.035
 
 
 def assemble(
@@ -151,10 +153,17 @@ def _common_note(notes: Sequence[str]) -> str:
 
 
 def _separates(scores: Sequence[Score], real: Mapping[str, Any] | None, chance: float | None) -> bool | None:
-    """By the score's own test where it has one (the sync scores), else by the interval of the median."""
+    """By the clips' own tests where a score has one (the sync scores), else by the interval of the median.
+
+    Own tests: more clips pass than would by chance alone (binomial, 5 %), however few of many that are.
+    """
     run = [s for s in scores if s.value is not None]
     if run and run[0].key.startswith("sync."):
-        return sum(s.note != NOT_SEPARATING for s in run) * 2 > len(run)
+        passed, n = sum(s.note != NOT_SEPARATING for s in run), len(run)
+        tail = sum(
+            math.comb(n, k) * _PASS_BY_CHANCE**k * (1 - _PASS_BY_CHANCE) ** (n - k) for k in range(passed, n + 1)
+        )
+        return tail <= 0.05
     if real is None or real["low"] is None or real["high"] is None or chance is None:
         return None
     return not real["low"] <= chance <= real["high"]

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssync.evaluation.footage import Footage
-from mssync.evaluation.head import block_interval
 from mssync.evaluation.score import Score
+from mssync.evaluation.stats import block_interval
 from mssync.motion.space import FPS
 
 Array = NDArray[np.float32]

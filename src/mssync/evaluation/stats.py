@@ -2,10 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array64 = NDArray[np.float64]
+
+BLOCK: Final = 25  # frames of a bootstrap block
+DRAWS: Final = 200
+
+
+def block_draws(values: Array64, statistic: Callable[[Array64], Array64]) -> Array64 | None:
+    """Statistics of a series drawn again 200 times, by moving-block bootstrap (Kuensch 1989), blocks of one second.
+
+    Neighbouring frames are alike, so blocks are drawn, not frames. What changes more slowly than a block is taken for
+    independent: an interval is too narrow for it.
+
+    Args:
+        values: ``(n, ...)``, frames first.
+        statistic: from drawn frames ``(draws, n, ...)`` to ``(draws, ...)``.
+    Returns:
+        ``(200, ...)``, or None below two seconds.
+    """
+    n = len(values)
+    if n < 2 * BLOCK:
+        return None
+    starts = np.random.default_rng(0).integers(0, n - BLOCK + 1, (DRAWS, -(-n // BLOCK)))
+    rows = (starts[..., None] + np.arange(BLOCK)).reshape(DRAWS, -1)[:, :n]
+    pieces = min(DRAWS, -(-DRAWS * values.size // 1_000_000))  # bounds the memory
+    return np.concatenate([statistic(values[part]) for part in np.array_split(rows, pieces)])
+
+
+def block_interval(values: Array64, statistic: Callable[[Array64], Array64]) -> tuple[float, float] | None:
+    """95 % interval of a statistic ``(draws, n, ...) -> (draws,)`` of a series, see :func:`block_draws`."""
+    drawn = block_draws(values, statistic)
+    return None if drawn is None else middle95(drawn)
+
+
+def middle95(drawn: Array64) -> tuple[float, float]:
+    """The 2.5 % and 97.5 % quantiles of ``(n,)``."""
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def share_interval(hits: int, n: int) -> tuple[float, float]:
+    """95 % interval of a share of independent trials (Wilson 1927), n >= 1."""
+    z = 1.96
+    p, d = hits / n, 1.0 + z * z / n
+    half = z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return float(max(0.0, p + z * z / (2 * n) - half) / d), float(min(d, p + z * z / (2 * n) + half) / d)
 
 
 def frechet(a: ArrayLike, b: ArrayLike) -> float:

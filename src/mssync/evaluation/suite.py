@@ -104,12 +104,21 @@ class Case:
         """
         return align(self.seen.sound, self.text) if self.text else None
 
+    @cached_property
+    def agreement(self) -> sync.Pairs:
+        """The judge's view of picture and sound, for the scores and for the curves.
+
+        Raises:
+            AssetError: the judge's files are missing or damaged.
+        """
+        return sync.embedded(self.seen, judge())
+
 
 ScoreFunction = Callable[[Case], list[Score]]
 
 
 def _sync(case: Case) -> list[Score]:
-    return sync.scores(case.seen, judge(), seed=case.settings.seed)
+    return sync.scores(case.agreement, judge(), seed=case.settings.seed)
 
 
 def _articulation(case: Case) -> list[Score]:
@@ -229,7 +238,7 @@ def _filled(case: Case) -> Row:
         "scores": [score.as_dict() for score in run_scores(case)],
         "curves": _curves(case.seen),
         "phones": _phones(case),
-        "sync": _sync_curves(case.seen),
+        "sync": _sync_curves(case),
     }
 
 
@@ -272,9 +281,9 @@ def _phones(case: Case) -> list[dict[str, Any]]:
     return [{"phone": p.name, "start": round(p.start, 3), "end": round(p.end, 3)} for p in found if p.name != "SIL"]
 
 
-def _sync_curves(seen: Footage) -> dict[str, dict[str, Any]]:
+def _sync_curves(case: Case) -> dict[str, dict[str, Any]]:
     try:
-        found = sync.curves(seen, judge())
+        found = sync.curves(case.agreement)
     except AssetError:  # the sync scores say so
         return {}
     return {

@@ -6,7 +6,6 @@ that agreement stand above that of other lags, and how far would it with a voice
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -24,6 +23,8 @@ from mssync.speech.logmel import log_mel
 
 Array = NDArray[np.float32]
 Array64 = NDArray[np.float64]
+Pair = tuple[Array, Array]
+Pairs = dict[View, dict[int, Pair | None]]
 
 DRAWS: Final = 100
 BLOCK: Final = 10  # windows drawn together: neighbours overlap and are not independent
@@ -31,17 +32,28 @@ APART: Final = MAX_LAG + 5  # windows; a voice shifted by less would still find 
 NOT_SEPARATING: Final = "Not above the 95 % interval of voices that do not belong: this level says nothing here."
 
 
-def curves(seen: Footage, judge: Judge) -> dict[View, dict[int, SyncCurve]]:
-    """The agreement curve of every view and level that the clip is long enough for."""
+def embedded(seen: Footage, judge: Judge) -> Pairs:
+    """Unit vectors of picture and sound per view and level; None where the clip is too short for the level."""
     mel = log_mel(seen.sound)
-    out: dict[View, dict[int, SyncCurve]] = {}
+    out: Pairs = {}
     for view in judge.views:
-        found = {level: judge.curve(seen.motion, mel, view, level) for level in judge.levels}
-        out[view] = {level: c for level, c in found.items() if c is not None}
+        found = {level: judge.embed(seen.motion, mel, view, level) for level in judge.levels}
+        out[view] = {
+            level: None if pair is None or len(pair[0]) < MAX_LAG + MIN_OVERLAP else pair
+            for level, pair in found.items()
+        }
     return out
 
 
-def scores(seen: Footage, judge: Judge, seed: int = 0, *, views: Iterable[View] | None = None) -> list[Score]:
+def curves(pairs: Pairs) -> dict[View, dict[int, SyncCurve]]:
+    """The agreement curve of every view and level that the clip is long enough for."""
+    return {
+        view: {level: SyncCurve.of(*pair) for level, pair in levels.items() if pair is not None}
+        for view, levels in pairs.items()
+    }
+
+
+def scores(pairs: Pairs, judge: Judge, seed: int = 0) -> list[Score]:
     """Offset, confidence and distance per view and level.
 
     ``offset``: lag of the best mean cosine, in steps of the level (40 ms x 2^level), + when the picture is late.
@@ -50,31 +62,28 @@ def scores(seen: Footage, judge: Judge, seed: int = 0, *, views: Iterable[View] 
     more than the lags reach and with another voice. ``distance``: 1 less the best mean cosine.
 
     Args:
-        seen: the video.
-        judge: the pyramid.
+        pairs: of the video, by :func:`embedded`.
+        judge: the pyramid that made them.
         seed: of the draws.
-        views: which; default all of the judge's.
     """
-    mel = log_mel(seen.sound)
     rng = np.random.default_rng(seed)
     out: list[Score] = []
-    for view in views if views is not None else judge.views:
-        for level in judge.levels:
-            out += _level(f"sync.{view}.level{level}", seen, mel, judge, view, level, rng)
+    for view, levels in pairs.items():
+        for level, pair in levels.items():
+            key = f"sync.{view}.level{level}"
+            if pair is None:
+                need = ((MAX_LAG + MIN_OVERLAP + 4) * 2**level) / 25
+                why = f"The video is too short for this level; it needs {need:.1f} s."
+                out += [Score.not_run(f"{key}.{n}", u, a, why) for n, u, a in _NAMES]
+            else:
+                out += _level(key, pair, stranger(judge, view, level), rng)
     return out
 
 
-def _level(
-    key: str, seen: Footage, mel: Array, judge: Judge, view: View, level: int, rng: np.random.Generator
-) -> list[Score]:
-    pair = judge.embed(seen.motion, mel, view, level)
-    if pair is None or len(pair[0]) < MAX_LAG + MIN_OVERLAP:
-        need = ((MAX_LAG + MIN_OVERLAP + 4) * 2**level) / 25
-        why = f"The video is too short for this level; it needs {need:.1f} s."
-        return [Score.not_run(f"{key}.{n}", u, a, why) for n, u, a in _NAMES]
+def _level(key: str, pair: Pair, other: Array, rng: np.random.Generator) -> list[Score]:
     curve = SyncCurve.of(*pair)
     low, high = bootstrap(*pair, rng)
-    by_chance = chance_confidences(pair, stranger(judge, view, level), rng)
+    by_chance = chance_confidences(pair, other, rng)
     note = "" if curve.confidence > np.quantile(by_chance, 0.975) else NOT_SEPARATING
     return [
         Score(f"{key}.offset", float(curve.best), "steps", "real", note=note),
@@ -92,12 +101,14 @@ _NAMES: Final[tuple[tuple[str, str, Aim], ...]] = (
 
 def bootstrap(motion: Array, sound: Array, rng: np.random.Generator) -> tuple[float, float]:
     """95 % interval of the confidence: blocks of windows drawn with replacement."""
-    table = motion @ sound.T
-    n = len(table)
+    n = len(motion)
     lags = np.arange(-MAX_LAG, MAX_LAG + 1)
     at = np.arange(n)[:, None] - lags[None]
     inside = (at >= 0) & (at < n)
-    value = np.where(inside, table[np.arange(n)[:, None], np.clip(at, 0, n - 1)], 0.0)
+    value = np.zeros(at.shape)
+    for column in range(len(lags)):
+        here = inside[:, column]
+        value[here, column] = np.einsum("ne,ne->n", motion[here], sound[at[here, column]])
     size = min(BLOCK, max(1, n // 4))
     blocks = -(-n // size)
     draws = []
@@ -111,7 +122,7 @@ def bootstrap(motion: Array, sound: Array, rng: np.random.Generator) -> tuple[fl
     return float(np.quantile(draws, 0.025)), float(np.quantile(draws, 0.975))
 
 
-def chance_confidences(pair: tuple[Array, Array], other: Array, rng: np.random.Generator) -> Array64:
+def chance_confidences(pair: Pair, other: Array, rng: np.random.Generator) -> Array64:
     """Confidences with voices that do not belong to the picture: its own, shifted by more than the lags reach (where
     the clip is long enough), and another one from a random place on.
 

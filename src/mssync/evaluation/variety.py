@@ -10,10 +10,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mssync.evaluation.articulation import share_interval
 from mssync.evaluation.footage import Footage, pinned_space
-from mssync.evaluation.head import SPAN, angular_velocity, block_interval
+from mssync.evaluation.head import SPAN, angular_velocity
 from mssync.evaluation.score import Aim, Score
+from mssync.evaluation.stats import block_interval, share_interval
 from mssync.face import shape as fs
 from mssync.face import topology as topo
 from mssync.face.tracking import Track

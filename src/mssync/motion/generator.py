@@ -32,7 +32,7 @@ CLOSURE_SLOPE: Final = 4.0  # how sharply lips go from free to touching around t
 NETWORK_STATE: Final = ("pose", "velocity", "keys", "values", "mask")
 RECENTRE_FRAMES: Final = 300  # time constant of the slow return to the photo's own pose
 EASE_FRAMES: Final = 12
-SILENT_EXPRESSION: Final = 0.25  # share of the expression that stays while nobody speaks
+SILENT_EXPRESSION: Final = 0.1  # share of the expression that stays while nobody speaks
 
 
 @dataclass(frozen=True)
@@ -141,10 +141,13 @@ class MotionGenerator:
         Args:
             sound: as for :meth:`block`.
         """
-        first = STEPS_PER_FRAME * (CONTEXT_FRAMES + np.arange(BLOCK_FRAMES)) - CLOSURE_BEFORE
+        frames = np.arange(-1, BLOCK_FRAMES + 1)  # and one on each side, for the way into and out of a closure
+        first = STEPS_PER_FRAME * (CONTEXT_FRAMES + frames) - CLOSURE_BEFORE
         logit = self._closure.run(None, {"sound": sound[first[:, None] + np.arange(CLOSURE_STEPS)]})[0]
         above = (logit - self._touching).max(1)
-        return np.asarray(1.0 / (1.0 + np.exp(np.clip(above * CLOSURE_SLOPE, -30.0, 30.0))), np.float32)
+        free = 1.0 / (1.0 + np.exp(np.clip(above * CLOSURE_SLOPE, -30.0, 30.0)))
+        eased = 0.5 * free[1:-1] + 0.25 * (free[:-2] + free[2:])
+        return np.asarray(np.minimum(free[1:-1], eased), np.float32)
 
     def _advance(self, state: GeneratorState, sound: Array, *, hold: bool) -> tuple[GeneratorState, Array]:
         levels = self._sound.run(None, {"sound": sound[None]})[0]

@@ -26,17 +26,18 @@ class NetConfig(_Strict):
     window: int = Field(40, ge=2)
     style_noise: int = Field(8, ge=0)
     noise: int = Field(8, ge=1)
+    leak: int = Field(20, ge=0, lt=1000)
 
 
 class LossConfig(_Strict):
     """Weights of the losses (:mod:`mssync.training.objective`).
 
-    ``head`` to ``eyes`` are energy scores per group of columns, positions and speeds. ``mouth_spread`` scales the
-    repulsion between two rollouts of the mouth (1 = the proper score), from step ``mouth_spread_from`` on.
-    ``synchrony`` has one weight per view, from step ``synchrony_from`` on; with ``synchrony_up_to_real`` a rollout
-    need agree no better than the real motion does. ``adversarial`` and its discriminator set in at step
-    ``adversarial_from``. ``supervised``, ``warm_up`` and ``velocity`` are the paper's L2, warm-up reconstruction and
-    velocity L1 (there 0.01, 0.001 and 0).
+    ``head`` to ``face`` are energy scores per group of columns, positions and speeds (``mouth`` weighs the expression
+    by how far it moves the lips, ``face`` all of it alike). ``mouth_spread`` scales the repulsion between two rollouts
+    of the mouth (1 = the proper score), from step ``mouth_spread_from`` on. ``synchrony`` has one weight per view, from
+    step ``synchrony_from`` on; with ``synchrony_up_to_real`` a rollout need agree no better than the real motion does.
+    ``adversarial`` and its discriminator set in at step ``adversarial_from``. ``supervised``, ``warm_up`` and
+    ``velocity`` are the paper's L2, warm-up reconstruction and velocity L1 (there 0.01, 0.001 and 0).
     """
 
     head: float = Field(0.4, ge=0)
@@ -48,6 +49,7 @@ class LossConfig(_Strict):
     mouth_spread: float = Field(1.0, ge=0, le=1)
     mouth_spread_from: int = Field(0, ge=0)
     eyes: float = Field(0.3, ge=0)
+    face: float = Field(0.5, ge=0)
     synchrony: dict[View, Annotated[float, Field(ge=0)]] = {"lips": 1.0, "head": 1.0, "all": 1.0}
     synchrony_from: int = Field(0, ge=0)
     synchrony_up_to_real: bool = True
@@ -81,10 +83,10 @@ class GeneratorConfig(_Strict):
 
     ``warm_min`` to ``warm_max`` frames of each window are observed; ``nudge`` moves them off the real path; with
     probability ``carry`` a rollout goes on from where an older one ended instead, and its first ``settle`` frames do
-    not count. ``augment``: other voices and rooms (:mod:`mssync.training.augment`). ``motion_scale``: head motion
-    times 1 +- this.
-    ``patience``: dev probes without a better one before the run stops; 0 never. ``sample_every``: steps between sample
-    videos; 0 none. ``betas``, ``lr``: of Adam (the paper: 0, 0.999 and 2e-5, for days on a GPU).
+    not count; ``memory``: share of the gradient that flows back through each step. ``augment``: other voices and rooms
+    (:mod:`mssync.training.augment`). ``motion_scale``: head motion times 1 +- this. ``patience``: dev probes without a
+    better one before the run stops; 0 never. ``sample_every``: steps between sample videos; 0 none. ``betas``, ``lr``:
+    of Adam (the paper: 0, 0.999 and 2e-5, for days on a GPU).
     """
 
     name: str = "default"

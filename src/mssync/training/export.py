@@ -67,11 +67,9 @@ def export_model(run: Path, out: Path, *, force: bool = False) -> float:
     facts, config = state["facts"], state["config"]
     net = best_net(run, state["shape"])
     out.mkdir(parents=True, exist_ok=True)
-    export_graphs(net, out)
     closures = ClosureNet(net.shape.bands, config["closure"]["width"]).eval()
     closures.load_state_dict(load_file(run / CLOSURE_FILE))
-    sound = torch.zeros(BLOCK_FRAMES, WINDOW, net.shape.bands)
-    _export(closures, (sound,), out / "closure.onnx", ["sound"], ["logit"])
+    export_graphs(net, closures, out)
     shutil.copyfile(run / "space.npz", out / "space.npz")
     manifest = {
         "name": config["name"],
@@ -107,8 +105,8 @@ def best_net(run: Path, shape: dict[str, int]) -> Generator:
     return net
 
 
-def export_graphs(net: Generator, out: Path) -> None:
-    """Write ``sound.onnx`` and ``step.onnx``, weights inside the files."""
+def export_graphs(net: Generator, closures: ClosureNet, out: Path) -> None:
+    """Write ``sound.onnx``, ``step.onnx`` and ``closure.onnx``, weights inside the files."""
     s = net.shape
     frames = CONTEXT_FRAMES + BLOCK_FRAMES + LOOKAHEAD_FRAMES
     sound = torch.zeros(1, STEPS_PER_FRAME * frames, s.bands)
@@ -120,6 +118,8 @@ def export_graphs(net: Generator, out: Path) -> None:
     )  # fmt: skip
     names = ["pose", "velocity", "keys", "values", "mask", "sound", "extra"]
     _export(net.step, args, out / "step.onnx", names, ["next_pose", "next_velocity", "next_keys", "next_values"])
+    heard = torch.zeros(BLOCK_FRAMES, WINDOW, s.bands)
+    _export(closures, (heard,), out / "closure.onnx", ["sound"], ["logits"], dynamic=True)
 
 
 def export_syncers(nets: dict[str, Syncer], views: dict[View, Array], facts: dict[str, Any], out: Path) -> None:

@@ -98,7 +98,7 @@ class Trainer:
         n, d = config.net, len(space.names)
         shape = GeneratorShape(
             motion=d, bands=BANDS, channels=n.channels, width=n.width, hidden=n.hidden,
-            branch=n.branch, window=n.window, style=2 + n.style_noise, noise=n.noise,
+            branch=n.branch, window=n.window, style=2 + n.style_noise, noise=n.noise, leak=n.leak,
         )  # fmt: skip
         self.net = Generator(shape).to(self.device)
         critic = DiscriminatorShape(d, config.discriminator.width, config.discriminator.hidden)

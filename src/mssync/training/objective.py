@@ -199,7 +199,7 @@ class Objective:
     def _energy(self, a: Tensor, b: Tensor, y: Tensor, beta: float) -> dict[str, Tensor]:
         w = self.config
         turn, shift = slice(0, 3), slice(3, HEAD_COLUMNS)
-        mouth, eyes = slice(HEAD_COLUMNS, -4), slice(-4, None)
+        mouth, face, eyes = slice(HEAD_COLUMNS, -4), slice(HEAD_COLUMNS, -5), slice(-4, None)
 
         def lips(x: Tensor) -> Tensor:
             return x[..., mouth] * self.mouth
@@ -214,6 +214,7 @@ class Objective:
             "mouth": w.mouth * energy_score(lips(a), lips(b), lips(y), MOUTH_WINDOWS, beta),
             "mouth_speed": w.mouth_speed * energy_score(lips(ra), lips(rb), lips(ry), (1, 5), beta),
             "closure": w.closure * energy_score(shut(a), shut(b), shut(y), (1, 5), beta),
+            "face": w.face * energy_score(a[..., face], b[..., face], y[..., face], (1, 20)),
             "eyes": w.eyes * energy_score(a[..., eyes], b[..., eyes], y[..., eyes], (1, 10)),
         }
 

@@ -1,0 +1,405 @@
+"""Can the scores be trusted? Real footage with known faults put into it, measured on people no judge was trained on.
+
+    pip install "mssync[eval]"
+    python benchmarks/score_checks.py CLIPS VIDEOS --list clips.csv
+
+CLIPS is a folder of `mssync preprocess --points`, VIDEOS the videos it was made from; the talking dev clips of three
+seconds or more with a settled offset are used, their offset taken out. Five checks: does the judge find the true
+offset, and does real sound stand clear of shuffled sound; is a delay of k frames reported as k; what does compression
+do to each score; is half and one and a half times the head motion told apart; and does real footage beat the same
+footage with another clip's sound, and a still photo. A still photo is one frame's motion and points held.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from common import RESULTS, machine
+from marks import percent, real_footage, usable
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from mssync.evaluation import articulation, head, prosody, silence, sync
+from mssync.evaluation.footage import Footage, read_footage
+from mssync.evaluation.judge import Judge, SyncCurve
+from mssync.evaluation.results import GENERATED
+from mssync.evaluation.score import Score
+from mssync.evaluation.suite import SCORES, Case, Item, Settings
+from mssync.face.tracking import FaceTracker
+from mssync.motion.space import FPS
+from mssync.speech.logmel import log_mel
+from mssync.training.data import read_list
+from mssync.training.index import read_report
+
+Array64 = NDArray[np.float64]
+Scores = dict[str, Score]
+
+SHIFTS = (-6, -3, 2, 5)  # frames of 40 ms
+AMOUNTS = (0.5, 1.5)
+ENCODINGS = {"crf 18, 128 kbit/s": (18, 128), "crf 28, 128 kbit/s": (28, 128), "crf 18, 64 kbit/s": (18, 64)}
+LONG = 250  # frames
+LOUD_CHANGE = 0.1  # of a score without an interval
+CONSOLE = Console(width=150)
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clips", type=Path)
+    parser.add_argument("videos", type=Path)
+    parser.add_argument("--list", type=Path, required=True)
+    args = parser.parse_args()
+    records = read_report(args.clips)
+    entries = [e for e in read_list(args.list) if e.split == "dev" and usable(records.get(e.name))]
+    real = {e.name: real_footage(e, args.clips, args.videos, records[e.name]) for e in entries}
+    families = {e.name: e.family for e in entries}
+    judge = Judge.load()
+    pairs = {name: sync.embedded(seen, judge) for name, seen in real.items()}
+    facts = {
+        "machine": machine(),
+        "clips": len(real),
+        "seconds": sum(map(len, real.values())) / FPS,
+        "judge": judge_check(judge, pairs),
+        "delay": delay_check(judge, real),
+        "head motion": head_check(real),
+        "order": order_check(judge, real, families),
+        "encoding": encoding_check(real, families),
+    }
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / "score_checks.json").write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
+
+
+# ---- the judge ----------------------------------------------------------------------------------------------------
+
+
+def judge_check(judge: Judge, pairs: Mapping[str, sync.Pairs]) -> dict[str, Any]:
+    """Offsets found, and real confidence against voices that do not belong (other clips', and the own one shifted)."""
+    table = Table(
+        "view", "level", "clips", "within a step", "confidence, median", "shuffled: median", "95 % of medians",
+        "separates", "single clips that do", "separates in `evaluate`", title="judge: real against shuffled voices",
+    )  # fmt: skip
+    out: dict[str, Any] = {}
+    printed = {name: keyed(sync.scores(p, judge)) for name, p in pairs.items()}
+    for view in judge.views:
+        for level in judge.levels:
+            rng = np.random.default_rng(level)
+            found = {name: pair for name, p in pairs.items() if (pair := p[view][level]) is not None}
+            curves = {name: SyncCurve.of(*pair) for name, pair in found.items()}
+            own = np.array([curve.confidence for curve in curves.values()])
+            drawn = []
+            for name, pair in found.items():
+                others = np.concatenate([sound for other, (_, sound) in found.items() if other != name])
+                drawn.append(sync.chance_confidences(pair, others, rng))
+            shuffled = np.stack(drawn)
+            low, high = np.quantile(np.median(shuffled, 0), [0.025, 0.975])
+            told = [sync.separates(printed[name][f"sync.{view}.level{level}.confidence"]) for name in found]
+            row = {
+                "clips": len(own),
+                "on": float(np.mean([abs(curve.best) <= 1 for curve in curves.values()])),
+                "confidence": float(np.median(own)),
+                "shuffled": float(np.median(shuffled)),
+                "interval": [float(low), float(high)],
+                "separates": bool(np.median(own) > high),
+                "single clips": float((own > np.quantile(shuffled, 0.975, axis=1)).mean()),
+                "told by evaluate": float(np.mean(told)),
+            }
+            out[f"{view}-{level}"] = row
+            table.add_row(
+                view, str(level), str(len(own)), percent(row["on"]), f"{row['confidence']:.3f}",
+                f"{row['shuffled']:.3f}", f"{low:.3f} to {high:.3f}", "yes" if row["separates"] else "NO",
+                percent(row["single clips"]), percent(row["told by evaluate"]),
+            )  # fmt: skip
+    CONSOLE.print(table)
+    return out
+
+
+def delayed(seen: Footage, frames: int) -> Footage:
+    """The same pictures with the sound later by so many frames (earlier when negative), silence where it is missing."""
+    n = 640 * abs(frames)
+    cut = seen.sound[: len(seen.sound) - n] if frames > 0 else seen.sound[n:]
+    return replace(seen, sound=np.pad(cut, (n, 0) if frames > 0 else (0, n)))
+
+
+def delay_check(judge: Judge, real: Mapping[str, Footage]) -> dict[str, Any]:
+    """A sound delayed by k frames makes the picture k frames early: the lips' offset must be -k."""
+    table = Table(
+        "sound delayed by k", "clips", "offset is -k", "within 1", "it moved by -k", "within 1",
+        "articulation.lag is run", "it moved by -k", "within 1",
+        title="a known delay, in frames of 40 ms: offset of the lips at level 0, and articulation.lag",
+    )  # fmt: skip
+    out: dict[str, Any] = {}
+    lags = {name: keyed(articulation.scores(seen, None))["articulation.lag"].value for name, seen in real.items()}
+    places = {name: lip_offset(judge, seen) for name, seen in real.items()}
+    for k in SHIFTS:
+        offsets, steps, moves = [], [], []
+        for name, seen in real.items():
+            late = delayed(seen, k)
+            offset = lip_offset(judge, late)
+            offsets.append(offset + k)
+            steps.append(offset - places[name] + k)
+            lag, first = keyed(articulation.scores(late, None))["articulation.lag"].value, lags[name]
+            if lag is not None and first is not None:
+                moves.append(lag - first + k)
+        kinds = {"offset": offsets, "offset moved": steps, "lag moved": moves}
+        out[str(k)] = {
+            kind: {"clips": len(off), "exact": exact(off), "within 1": exact(off, 1)} for kind, off in kinds.items()
+        }  # fmt: skip
+        cells = [percent(exact(off, within)) for off in kinds.values() for within in (0, 1)]
+        table.add_row(str(k), str(len(offsets)), *cells[:4], f"{len(moves)} clips", *cells[4:])
+    CONSOLE.print(table)
+    return out
+
+
+def lip_offset(judge: Judge, seen: Footage) -> int:
+    """``sync.lips.level0.offset``, without the rest."""
+    curve = judge.curve(seen.motion, log_mel(seen.sound), "lips", 0)
+    assert curve is not None
+    return curve.best
+
+
+def exact(off: Sequence[float], within: int = 0) -> float:
+    """Share of numbers that are zero, or nearly."""
+    return float(np.mean(np.abs(off) <= within)) if len(off) else float("nan")
+
+
+# ---- head motion --------------------------------------------------------------------------------------------------
+
+
+def head_check(real: Mapping[str, Footage]) -> dict[str, Any]:
+    """Rotation scaled about the clip's middle pose: is the new spread outside the real one's interval?"""
+    table = Table(
+        "score", "times", "median ratio to real", "clips told apart", "of 10 s and more", title="head rotation scaled"
+    )  # fmt: skip
+    long = [name for name, seen in real.items() if len(seen) >= LONG]
+    out: dict[str, Any] = {}
+    base = {name: keyed(head.scores(seen, None)) for name, seen in real.items()}
+    for times in AMOUNTS:
+        scaled = {}
+        for name, seen in real.items():
+            motion = seen.motion.copy()
+            motion[:, :3] *= times
+            scaled[name] = keyed(head.scores(replace(seen, motion=motion), None))
+        for key in ("head.yaw_std", "head.pitch_std", "head.roll_std"):
+            ratio = float(np.median([number(scaled[n][key]) / number(base[n][key]) for n in real]))
+            apart = {n: outside(number(scaled[n][key]), base[n][key]) for n in real}
+            shares = float(np.mean(list(apart.values()))), float(np.mean([apart[n] for n in long]))
+            out[f"{key} x {times}"] = {"ratio": ratio, "told apart": shares[0], "told apart, long": shares[1]}
+            table.add_row(key, str(times), f"{ratio:.2f}", *map(percent, shares))
+    CONSOLE.print(table)
+    return out
+
+
+def outside(value: float, score: Score) -> bool:
+    """Does a number lie outside a score's interval?"""
+    assert score.interval is not None
+    return not score.interval[0] <= value <= score.interval[1]
+
+
+# ---- real, shuffled, still ----------------------------------------------------------------------------------------
+
+
+def order_check(judge: Judge, real: Mapping[str, Footage], families: Mapping[str, str]) -> dict[str, Any]:
+    """Median scores of real footage, of the same with another clip's sound, and of one frame held.
+
+    Each pair of columns is taken over the clips in which both were run.
+    """
+    table = Table(
+        "score", "chance, real", "clips", "real", "sound shuffled", "real is better", "clips", "real", "still",
+        "real is better", title="real, shuffled, still: medians, and the share of clips in which real is better",
+    )  # fmt: skip
+    names = list(real)
+    out: dict[str, Any] = {}
+    rows: dict[str, list[list[Score]]] = {}
+    for name in names:
+        partner = another(name, names, real, families)
+        kinds = (real[name], shuffled(real[name], real[partner]), held(real[name]))
+        found = [
+            keyed([*sync.scores(sync.embedded(k, judge), judge), *articulation.scores(k, None), *silence.scores(k),
+                   *head.scores(k, None), *prosody.scores(k)])
+            for k in kinds
+        ]  # fmt: skip
+        for key in found[0]:
+            rows.setdefault(key, []).append([f[key] for f in found])
+    for key, clips in rows.items():
+        if key.endswith(("offset", "distance", "lag", "seconds")):
+            continue
+        if all(c[0].value is None for c in clips):
+            continue
+        out[key] = {"chance": middle([c[0].chance for c in clips])}
+        cells = [digits(out[key]["chance"])]
+        for other, kind in ((1, "shuffled"), (2, "still")):
+            pairs = [(c[0], c[other]) for c in clips if c[0].value is not None and c[other].value is not None]
+            medians = [middle([p[i].value for p in pairs]) for i in (0, 1)]
+            wins = share([better(*p) for p in pairs])
+            out[key][kind] = {"clips": len(pairs), "real": medians[0], kind: medians[1], "real is better": wins}
+            cells += [str(len(pairs)), *map(digits, medians), "-" if wins is None else percent(wins)]
+        table.add_row(key, *cells)
+    CONSOLE.print(table)
+    return out
+
+
+def another(name: str, names: Sequence[str], real: Mapping[str, Footage], families: Mapping[str, str]) -> str:
+    """The next clip of the same kind of talk, by another speaker where there is one."""
+    at = names.index(name)
+    later = [*names[at + 1 :], *names[:at]]
+    alike = [n for n in later if families[n] == families[name] and Path(n).parent != Path(name).parent]
+    return (alike or later)[0]
+
+
+def shuffled(seen: Footage, other: Footage) -> Footage:
+    """The pictures with another clip's sound, repeated where it is too short."""
+    return replace(
+        seen, sound=np.resize(other.sound, len(seen.sound)), speech=np.resize(other.speech, len(seen.speech))
+    )  # fmt: skip
+
+
+def held(seen: Footage) -> Footage:
+    """One frame of the video, the nearest to its middle pose, held for its whole length."""
+    row = int(np.argmin(np.linalg.norm(seen.motion[:, :3], axis=1) + 10.0 * ~seen.track.valid))
+    same = np.full(len(seen), row)
+    track = replace(seen.track, points=seen.track.points[same], valid=np.ones(len(seen), np.bool_))
+    return replace(seen, track=track, motion=seen.motion[same])
+
+
+def better(real: Score, other: Score) -> bool | None:
+    """By the aim. Where that is the real footage's own value: further above chance; without a chance level, told apart
+    (the other value lies outside the real one's interval). None where there is nothing to tell it by, or no difference."""
+    if number(real) == number(other):
+        return None
+    if real.aim != "real":
+        return number(real) > number(other) if real.aim == "high" else number(real) < number(other)
+    if real.chance is not None and other.chance is not None:
+        return number(real) - real.chance > number(other) - other.chance
+    return None if real.interval is None else outside(number(other), real)
+
+
+# ---- compression --------------------------------------------------------------------------------------------------
+
+
+def encoding_check(real: Mapping[str, Footage], families: Mapping[str, str]) -> dict[str, Any]:
+    """All quick scores of four clips encoded again: by how much of half its interval does each move?"""
+    names = [n for n in real if families[n] == "grid"][:2]
+    names += sorted((n for n in real if families[n] == "presenter"), key=lambda n: len(real[n]))[:2]
+    tracker = FaceTracker(threads=1)
+    found: dict[str, list[Scores]] = {title: [] for title in ENCODINGS}
+    with tempfile.TemporaryDirectory(prefix="mssync-") as folder:
+        for name in names:
+            original = real[name].path
+            whole = read_footage(original, tracker=tracker)
+            for title, (crf, kbit) in ENCODINGS.items():
+                path = Path(folder) / f"{Path(name).stem}-{crf}-{kbit}.mp4"
+                encode(original, path, crf, kbit)
+                item = Item(Path(name).name, {GENERATED: path}, original)
+                case = Case(read_footage(path, tracker=tracker), whole, item, Settings(), tracker)
+                found[title].append(keyed([s for f in SCORES.values() for s in f(case)]))
+    first, *others = ENCODINGS
+    out: dict[str, Any] = {"clips": names}
+    for title in others:
+        table = Table(
+            "score", "clips", "median", "median |difference|", "largest", "largest, of half its interval",
+            "largest, of its value", title=f"{first} -> {title}: scores that move by more than half their interval, "
+            "or, without one, by over 10 % (places in time: by over one step)",
+        )  # fmt: skip
+        rows = {
+            key: moved(key, [f[key] for f in found[first]], [f[key] for f in found[title]]) for key in found[first][0]
+        }
+        out[title] = {key: row for key, row in rows.items() if row is not None}
+        for key, row in out[title].items():
+            if row["too far"]:
+                numbers = (row[k] for k in ("median", "difference", "largest", "of half its interval", "of its value"))
+                table.add_row(key, str(row["clips"]), *map(digits, numbers))
+        CONSOLE.print(table)
+        with_interval = sum(row["of half its interval"] is not None for row in out[title].values())
+        print(f"of {len(out[title])} scores, {with_interval} with an interval")
+    return out
+
+
+def moved(key: str, before: Sequence[Score], after: Sequence[Score]) -> dict[str, Any] | None:
+    """How far one score went, over the clips in which both were run; levels that say nothing are left out."""
+    both = [
+        (a, b) for a, b in zip(before, after, strict=True)
+        if a.value is not None and b.value is not None and a.note != sync.NOT_SEPARATING
+    ]  # fmt: skip
+    if not both:
+        return None
+    steps = [abs(number(b) - number(a)) for a, b in both]
+    halves = [(a.interval[1] - a.interval[0]) / 2 if a.interval is not None else 0.0 for a, _ in both]
+    against = max((step / half for step, half in zip(steps, halves, strict=True) if half > 0), default=None)
+    relative = max((s / abs(number(a)) for s, (a, _) in zip(steps, both, strict=True) if number(a)), default=None)
+    place = key.endswith(("offset", "lag"))
+    if against is None:
+        too_far = max(steps) > (0.04 if both[0][0].unit == "s" else 1) if place else (relative or 0.0) > LOUD_CHANGE
+    else:
+        too_far = against > 1
+    return {
+        "clips": len(both), "median": float(np.median([number(a) for a, _ in both])),
+        "difference": float(np.median(steps)), "largest": max(steps), "of half its interval": against,
+        "of its value": None if place else relative, "too far": too_far,
+    }  # fmt: skip
+
+
+def encode(source: Path, target: Path, crf: int, kbit: int) -> None:
+    """H.264 and AAC again, frames at their own times."""
+    with av.open(str(source)) as old, av.open(str(target), "w") as new:
+        seen, heard = old.streams.video[0], old.streams.audio[0]
+        # Without weightp=0 this x264 does not make the same pixels twice.
+        settings = {"crf": str(crf), "x264-params": "weightp=0"}
+        picture = new.add_stream("libx264", rate=seen.average_rate, options=settings)
+        picture.width, picture.height = seen.width - seen.width % 2, seen.height - seen.height % 2
+        picture.pix_fmt = "yuv420p"
+        picture.time_base = seen.time_base
+        sound = new.add_stream("aac", rate=heard.rate, bit_rate=1000 * kbit)
+        for packet in old.demux(seen, heard):
+            for frame in packet.decode():
+                if isinstance(frame, av.VideoFrame):
+                    again = frame.reformat(picture.width, picture.height, "yuv420p")
+                    again.pts, again.time_base, again.pict_type = frame.pts, frame.time_base, 0
+                    new.mux(picture.encode(again))
+                else:
+                    new.mux(sound.encode(frame))
+        new.mux(picture.encode(None))
+        new.mux(sound.encode(None))
+
+
+# ---- numbers ------------------------------------------------------------------------------------------------------
+
+
+def keyed(scores: Sequence[Score]) -> Scores:
+    """By key."""
+    return {score.key: score for score in scores}
+
+
+def number(score: Score) -> float:
+    """The value of a score that was run."""
+    assert score.value is not None, score.key
+    return float(score.value)
+
+
+def middle(values: Sequence[float | None]) -> float | None:
+    """Median of what there is."""
+    there = [v for v in values if v is not None]
+    return float(np.median(there)) if there else None
+
+
+def share(answers: Sequence[bool | None]) -> float | None:
+    """Share of yes among the answers given."""
+    given = [a for a in answers if a is not None]
+    return float(np.mean(given)) if given else None
+
+
+def digits(value: float | None) -> str:
+    """Three digits that matter."""
+    return "-" if value is None else f"{value:.3g}"
+
+
+if __name__ == "__main__":
+    main()
