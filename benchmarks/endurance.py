@@ -2,8 +2,9 @@
 
     python benchmarks/endurance.py --minutes 10 --seeds 5
 
-The demo voice is repeated. A healthy row: spreads of the last minute near those of the first, mean angles that do not
-run away, and no step much larger than the others (a pop at a block border).
+The demo voice is repeated. A healthy row: spreads of the last minute near those of the first; a Kolmogorov-Smirnov
+distance between the two minutes' lip gaps, and head angles, near that between two minutes in a row (for scale); a face
+whose mean expression stays; no freeze; and no step across block borders (every eighth frame) larger than elsewhere.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from common import RESULTS, demo_voice, machine
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -42,6 +44,7 @@ def main() -> None:
         angles = np.degrees(motion[:, :3])
         first, last = slice(0, MINUTE), slice(len(motion) - MINUTE, None)
         gap = motion[:, -5]
+        means = [motion[part, 6:-5].mean(0) for part in (first, last)]
         rows.append(
             {
                 "seed": seed,
@@ -49,20 +52,52 @@ def main() -> None:
                 "head std last": float(angles[last].std(0).mean()),
                 "head mean last": float(np.abs(angles[last].mean(0)).max()),
                 "head max": float(np.abs(angles).max()),
-                "largest step": float(np.abs(np.diff(angles, axis=0)).max()),
+                "steps at borders / elsewhere": border_ratio(angles),
+                "longest freeze (s)": longest_freeze(angles),
                 "gap mean first": float(gap[first].mean()),
                 "gap mean last": float(gap[last].mean()),
                 "gap std first": float(gap[first].std()),
                 "gap std last": float(gap[last].std()),
+                "gap KS": distance(gap[first], gap[last]),
+                "gap KS, scale": distance(gap[first], gap[MINUTE : 2 * MINUTE]),
+                "angle KS": float(np.mean([distance(angles[first, i], angles[last, i]) for i in range(3)])),
+                "angle KS, scale": float(
+                    np.mean([distance(angles[first, i], angles[MINUTE : 2 * MINUTE, i]) for i in range(3)])
+                ),
+                "face moved (RMS)": float(np.sqrt(np.square(means[1] - means[0]).mean())),
             }
         )
-    table = Table(*rows[0], title=f"{args.minutes} minutes; angles in degrees, gaps in inter-ocular distances")
-    for row in rows:
-        table.add_row(*(f"{v:.3g}" for v in row.values()))
-    Console(width=170).print(table)
+    title = f"{args.minutes} minutes; angles in degrees, gaps in inter-ocular distances"
+    table = Table("", *(f"seed {row['seed']}" for row in rows), title=title)
+    for key in list(rows[0])[1:]:
+        table.add_row(key, *(f"{row[key]:.3g}" for row in rows))
+    Console(width=120).print(table)
     RESULTS.mkdir(parents=True, exist_ok=True)
     facts = {"machine": machine(), "minutes": args.minutes, "rows": rows}
     (RESULTS / "endurance.json").write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
+
+
+def distance(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    """Kolmogorov-Smirnov: the largest difference of the two distribution functions, 0 to 1."""
+    at = np.concatenate([a, b])
+    share = [np.searchsorted(np.sort(x), at, side="right") / len(x) for x in (a, b)]
+    return float(np.abs(share[0] - share[1]).max())
+
+
+def border_ratio(angles: NDArray[np.float32]) -> float:
+    """Largest change of speed where one block of eight frames meets the next, over the largest elsewhere."""
+    bend = np.abs(np.diff(angles, n=2, axis=0)).max(1)
+    border = np.zeros(len(bend), bool)
+    for shift in (6, 7):  # the second differences that reach over a border
+        border[shift::8] = True
+    return float(bend[border].max() / bend[~border].max())
+
+
+def longest_freeze(angles: NDArray[np.float32]) -> float:
+    """Seconds of the longest stretch in which no angle moves by 0.02 degrees per frame."""
+    still = np.abs(np.diff(angles, axis=0)).max(1) < 0.02
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], still, [0]])))
+    return float((edges[1::2] - edges[::2]).max() / 25) if len(edges) else 0.0
 
 
 if __name__ == "__main__":

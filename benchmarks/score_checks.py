@@ -16,13 +16,12 @@ import argparse
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 from common import RESULTS, machine
+from faults import delayed, encode, held, shuffled, turned
 from marks import percent, real_footage, usable
 from numpy.typing import NDArray
 from rich.console import Console
@@ -85,7 +84,7 @@ def judge_check(judge: Judge, pairs: Mapping[str, sync.Pairs]) -> dict[str, Any]
     """Offsets found, and real confidence against voices that do not belong (other clips', and the own one shifted)."""
     table = Table(
         "view", "level", "clips", "within a step", "confidence, median", "shuffled: median", "95 % of medians",
-        "separates", "single clips that do", "separates in `evaluate`", title="judge: real against shuffled voices",
+        "separates", "single clips that do", "by `evaluate`", title="judge: real against shuffled voices",
     )  # fmt: skip
     out: dict[str, Any] = {}
     printed = {name: keyed(sync.scores(p, judge)) for name, p in pairs.items()}
@@ -99,17 +98,17 @@ def judge_check(judge: Judge, pairs: Mapping[str, sync.Pairs]) -> dict[str, Any]
             for name, pair in found.items():
                 others = np.concatenate([sound for other, (_, sound) in found.items() if other != name])
                 drawn.append(sync.chance_confidences(pair, others, rng))
-            shuffled = np.stack(drawn)
-            low, high = np.quantile(np.median(shuffled, 0), [0.025, 0.975])
+            strange = np.stack(drawn)
+            low, high = np.quantile(np.median(strange, 0), [0.025, 0.975])
             told = [sync.separates(printed[name][f"sync.{view}.level{level}.confidence"]) for name in found]
             row = {
                 "clips": len(own),
                 "on": float(np.mean([abs(curve.best) <= 1 for curve in curves.values()])),
                 "confidence": float(np.median(own)),
-                "shuffled": float(np.median(shuffled)),
+                "shuffled": float(np.median(strange)),
                 "interval": [float(low), float(high)],
                 "separates": bool(np.median(own) > high),
-                "single clips": float((own > np.quantile(shuffled, 0.975, axis=1)).mean()),
+                "single clips": float((own > np.quantile(strange, 0.975, axis=1)).mean()),
                 "told by evaluate": float(np.mean(told)),
             }
             out[f"{view}-{level}"] = row
@@ -120,13 +119,6 @@ def judge_check(judge: Judge, pairs: Mapping[str, sync.Pairs]) -> dict[str, Any]
             )  # fmt: skip
     CONSOLE.print(table)
     return out
-
-
-def delayed(seen: Footage, frames: int) -> Footage:
-    """The same pictures with the sound later by so many frames (earlier when negative), silence where it is missing."""
-    n = 640 * abs(frames)
-    cut = seen.sound[: len(seen.sound) - n] if frames > 0 else seen.sound[n:]
-    return replace(seen, sound=np.pad(cut, (n, 0) if frames > 0 else (0, n)))
 
 
 def delay_check(judge: Judge, real: Mapping[str, Footage]) -> dict[str, Any]:
@@ -183,11 +175,7 @@ def head_check(real: Mapping[str, Footage]) -> dict[str, Any]:
     out: dict[str, Any] = {}
     base = {name: keyed(head.scores(seen, None)) for name, seen in real.items()}
     for times in AMOUNTS:
-        scaled = {}
-        for name, seen in real.items():
-            motion = seen.motion.copy()
-            motion[:, :3] *= times
-            scaled[name] = keyed(head.scores(replace(seen, motion=motion), None))
+        scaled = {name: keyed(head.scores(turned(seen, times), None)) for name, seen in real.items()}
         for key in ("head.yaw_std", "head.pitch_std", "head.roll_std"):
             ratio = float(np.median([number(scaled[n][key]) / number(base[n][key]) for n in real]))
             apart = {n: outside(number(scaled[n][key]), base[n][key]) for n in real}
@@ -255,24 +243,9 @@ def another(name: str, names: Sequence[str], real: Mapping[str, Footage], famili
     return (alike or later)[0]
 
 
-def shuffled(seen: Footage, other: Footage) -> Footage:
-    """The pictures with another clip's sound, repeated where it is too short."""
-    return replace(
-        seen, sound=np.resize(other.sound, len(seen.sound)), speech=np.resize(other.speech, len(seen.speech))
-    )  # fmt: skip
-
-
-def held(seen: Footage) -> Footage:
-    """One frame of the video, the nearest to its middle pose, held for its whole length."""
-    row = int(np.argmin(np.linalg.norm(seen.motion[:, :3], axis=1) + 10.0 * ~seen.track.valid))
-    same = np.full(len(seen), row)
-    track = replace(seen.track, points=seen.track.points[same], valid=np.ones(len(seen), np.bool_))
-    return replace(seen, track=track, motion=seen.motion[same])
-
-
 def better(real: Score, other: Score) -> bool | None:
     """By the aim. Where that is the real footage's own value: further above chance; without a chance level, told apart
-    (the other value lies outside the real one's interval). None where there is nothing to tell it by, or no difference."""
+    (the other value lies outside the real one's interval). None where nothing tells, or the two are equal."""
     if number(real) == number(other):
         return None
     if real.aim != "real":
@@ -345,29 +318,6 @@ def moved(key: str, before: Sequence[Score], after: Sequence[Score]) -> dict[str
         "difference": float(np.median(steps)), "largest": max(steps), "of half its interval": against,
         "of its value": None if place else relative, "too far": too_far,
     }  # fmt: skip
-
-
-def encode(source: Path, target: Path, crf: int, kbit: int) -> None:
-    """H.264 and AAC again, frames at their own times."""
-    with av.open(str(source)) as old, av.open(str(target), "w") as new:
-        seen, heard = old.streams.video[0], old.streams.audio[0]
-        # Without weightp=0 this x264 does not make the same pixels twice.
-        settings = {"crf": str(crf), "x264-params": "weightp=0"}
-        picture = new.add_stream("libx264", rate=seen.average_rate, options=settings)
-        picture.width, picture.height = seen.width - seen.width % 2, seen.height - seen.height % 2
-        picture.pix_fmt = "yuv420p"
-        picture.time_base = seen.time_base
-        sound = new.add_stream("aac", rate=heard.rate, bit_rate=1000 * kbit)
-        for packet in old.demux(seen, heard):
-            for frame in packet.decode():
-                if isinstance(frame, av.VideoFrame):
-                    again = frame.reformat(picture.width, picture.height, "yuv420p")
-                    again.pts, again.time_base, again.pict_type = frame.pts, frame.time_base, 0
-                    new.mux(picture.encode(again))
-                else:
-                    new.mux(sound.encode(frame))
-        new.mux(picture.encode(None))
-        new.mux(sound.encode(None))
 
 
 # ---- numbers ------------------------------------------------------------------------------------------------------
