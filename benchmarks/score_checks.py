@@ -62,12 +62,12 @@ def main() -> None:
     real = {e.name: real_footage(e, args.clips, args.videos, records[e.name]) for e in entries}
     families = {e.name: e.family for e in entries}
     judge = Judge.load()
-    pairs = {name: sync.embedded(seen, judge) for name, seen in real.items()}
+    videos = {name: sync.embedded(seen, judge) for name, seen in real.items()}
     facts = {
         "machine": machine(),
         "clips": len(real),
         "seconds": sum(map(len, real.values())) / FPS,
-        "judge": judge_check(judge, pairs),
+        "judge": judge_check(judge, videos),
         "delay": delay_check(judge, real),
         "head motion": head_check(real),
         "order": order_check(judge, real, families),
@@ -80,18 +80,18 @@ def main() -> None:
 # ---- the judge ----------------------------------------------------------------------------------------------------
 
 
-def judge_check(judge: Judge, pairs: Mapping[str, sync.Pairs]) -> dict[str, Any]:
+def judge_check(judge: Judge, videos: Mapping[str, sync.Embedded]) -> dict[str, Any]:
     """Offsets found, and real confidence against voices that do not belong (other clips', and the own one shifted)."""
     table = Table(
         "view", "level", "clips", "within a step", "confidence, median", "shuffled: median", "95 % of medians",
         "separates", "single clips that do", "by `evaluate`", title="judge: real against shuffled voices",
     )  # fmt: skip
     out: dict[str, Any] = {}
-    printed = {name: keyed(sync.scores(p, judge)) for name, p in pairs.items()}
+    printed = {name: keyed(sync.scores(v, judge)) for name, v in videos.items()}
     for view in judge.views:
         for level in judge.levels:
             rng = np.random.default_rng(level)
-            found = {name: pair for name, p in pairs.items() if (pair := p[view][level]) is not None}
+            found = {name: pair for name, v in videos.items() if (pair := v.pairs[view][level]) is not None}
             curves = {name: SyncCurve.of(*pair) for name, pair in found.items()}
             own = np.array([curve.confidence for curve in curves.values()])
             drawn = []

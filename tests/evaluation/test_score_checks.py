@@ -30,7 +30,7 @@ from mssync.motion.space import Motion
 Array = NDArray[np.float32]
 
 SIDE = 288
-PIXEL_FRAMES = 75
+PIXEL_FRAMES = 150
 AXES = ("head.yaw_std", "head.pitch_std", "head.roll_std")
 
 
@@ -52,8 +52,9 @@ def talk() -> Footage:
 
 def lips(judge: Judge, seen: Footage) -> dict[str, Score]:
     """Scores of the lips at levels 0 and 1, with no other view."""
-    whole = sync.embedded(seen, judge)["lips"]
-    return by_key(sync.scores({"lips": {level: whole[level] for level in (0, 1)}}, judge))
+    whole = sync.embedded(seen, judge)
+    some = {level: whole.pairs["lips"][level] for level in (0, 1)}
+    return by_key(sync.scores(sync.Embedded({"lips": some}, whole.demo), judge))
 
 
 # ---- a known delay ------------------------------------------------------------------------------------------------
@@ -76,7 +77,7 @@ def test_a_lag_between_vectors_is_reported_in_steps_of_its_level(judge: Judge, l
     course = rng.standard_normal((300, 64)).astype(np.float32)
     sound = course[20:280] / np.linalg.norm(course[20:280], axis=1, keepdims=True)
     late = course[20 - lag : 280 - lag] / np.linalg.norm(course[20 - lag : 280 - lag], axis=1, keepdims=True)
-    found = by_key(sync.scores({"lips": {0: (late, sound), 3: (late, sound), 2: None}}, judge))
+    found = by_key(sync.scores(sync.Embedded({"lips": {0: (late, sound), 3: (late, sound), 2: None}}), judge))
     for level in (0, 3):
         assert found[f"sync.lips.level{level}.offset"].value == lag
         assert found[f"sync.lips.level{level}.distance"].value == pytest.approx(0.0, abs=1e-5)
@@ -137,7 +138,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[float, int]
     gap = 0.06 * (1 + np.sin(np.arange(PIXEL_FRAMES)))
     out = {}
     for times, crf in ((0.5, 18), (1.0, 18), (1.5, 18), (1.0, 28)):
-        motion = motion_of(PIXEL_FRAMES, **sway(PIXEL_FRAMES, 3, degrees=4.0 * times), lip_gap=gap)
+        motion = motion_of(PIXEL_FRAMES, **sway(PIXEL_FRAMES, 0, degrees=4.0 * times), lip_gap=gap)
         film = model.render(folder / "photo.png", motion, folder / "sound.wav")
         path = folder / f"{times}-{crf}.mp4"
         with VideoWriter(path, *film.size, sound=folder / "sound.wav", crf=crf) as video:

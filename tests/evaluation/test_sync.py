@@ -12,7 +12,7 @@ import pytest
 
 from mssync.errors import AssetError
 from mssync.evaluation.judge import Judge, SyncCurve
-from mssync.evaluation.sync import bootstrap, chance_confidences, stranger
+from mssync.evaluation.sync import bootstrap, chance_confidences, is_demo, stranger
 from mssync.media.audio import load_sound
 from mssync.speech.logmel import MEL_BANDS, log_mel
 
@@ -54,6 +54,21 @@ def test_shipped_judge_is_whole_and_small() -> None:
     assert sum(p.stat().st_size for p in JUDGE.iterdir()) <= 8_000_000
     for view in judge.views:
         assert np.isfinite(stranger(judge, view, 3)).all()
+
+
+def test_the_demo_voice_is_not_its_own_stranger() -> None:
+    voice = load_sound(Path(str(resources.files("mssync"))) / "data" / "demo.flac")
+    rng = np.random.default_rng(0)
+    for own in (
+        voice,
+        voice[37_000:90_000],
+        np.pad(voice, (12_345, 50_000)) + rng.normal(0, 0.003, len(voice) + 62_345),
+    ):
+        assert is_demo(log_mel(own.astype(np.float32)))
+    for other in (voice[::-1].copy(), np.zeros(16_000), rng.normal(0, 0.1, 64_000)):
+        assert not is_demo(log_mel(other.astype(np.float32)))
+    judge = Judge.load()
+    assert not np.allclose(stranger(judge, "lips", 0), stranger(judge, "lips", 0, demo=True))
 
 
 def test_short_clips_are_not_judged_at_high_levels() -> None:

@@ -100,7 +100,7 @@ def curves(rows: Mapping[str, Mapping[str, Any]], phones: Sequence[Mapping[str, 
     height_of, gap, top = 84, 22, 10
     across = width / seconds
     sound_top = top + len(_PANELS) * (height_of + gap)
-    bottom = sound_top + 62 + (18 if phones else 0)
+    bottom = sound_top + 62 + (30 if phones else 0)
     out = [_speech_bands(main, across, top, sound_top + 58, seconds)]
     for number, (key, name, unit, least) in enumerate(_PANELS):
         y = top + number * (height_of + gap)
@@ -109,12 +109,12 @@ def curves(rows: Mapping[str, Mapping[str, Any]], phones: Sequence[Mapping[str, 
         )
         out.append(f'<text class="name" x="0" y="{y + height_of / 2 + 4}">{name}{f" [{unit}]" if unit else ""}</text>')
     out.append(_loudness(main, across, sound_top, seconds))
-    for phone in phones:
+    for number, phone in enumerate(phones):
         start, end = float(phone["start"]), float(phone["end"])
         if end <= seconds and str(phone["phone"]).strip():
             x = _MARGIN + across * (start + end) / 2
-            y = sound_top + 74
-            out.append(f'<path class="edge" d="M{_MARGIN + across * start:.1f} {y - 12}v14"/>')
+            y = sound_top + 74 + 12 * (number % 2)  # in turns on two lines, so that short ones can be read
+            out.append(f'<path class="edge" d="M{_MARGIN + across * start:.1f} {sound_top + 62}v14"/>')
             out.append(
                 f'<text class="phone" x="{x:.1f}" y="{y}" text-anchor="middle">{escape(str(phone["phone"]))}</text>'
             )

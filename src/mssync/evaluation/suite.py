@@ -105,7 +105,7 @@ class Case:
         return align(self.seen.sound, self.text) if self.text else None
 
     @cached_property
-    def agreement(self) -> sync.Pairs:
+    def agreement(self) -> sync.Embedded:
         """The judge's view of picture and sound, for the scores and for the curves.
 
         Raises:

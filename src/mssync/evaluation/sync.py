@@ -6,6 +6,7 @@ that agreement stand above that of other lags, and how far would it with a voice
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -19,41 +20,54 @@ from mssync.evaluation.judge import MAX_LAG, MIN_OVERLAP, Judge, SyncCurve
 from mssync.evaluation.score import Aim, Score
 from mssync.media.audio import load_sound
 from mssync.motion.pyramid import View
-from mssync.speech.logmel import log_mel
+from mssync.speech.logmel import STEPS_PER_FRAME, log_mel
 
 Array = NDArray[np.float32]
 Array64 = NDArray[np.float64]
 Pair = tuple[Array, Array]
-Pairs = dict[View, dict[int, Pair | None]]
 
 DRAWS: Final = 100
 BLOCK: Final = 10  # windows drawn together: neighbours overlap and are not independent
 APART: Final = MAX_LAG + 5  # windows; a voice shifted by less would still find the true lag in reach
+SAME: Final = 0.9  # of the demo voice's energy; 22 other voices reach 0.68
 NOT_SEPARATING: Final = "Not above the 95 % interval of voices that do not belong: this level says nothing here."
 
 
-def embedded(seen: Footage, judge: Judge) -> Pairs:
-    """Unit vectors of picture and sound per view and level; None where the clip is too short for the level."""
+@dataclass(frozen=True)
+class Embedded:
+    """A video as the judge sees and hears it.
+
+    Attributes:
+        pairs: unit vectors of picture and sound per view and level; None where the clip is too short for the level.
+        demo: the sound is the package's demo voice, which then cannot be its own stranger.
+    """
+
+    pairs: dict[View, dict[int, Pair | None]]
+    demo: bool = False
+
+
+def embedded(seen: Footage, judge: Judge) -> Embedded:
+    """See and hear one video with all views and levels of the judge."""
     mel = log_mel(seen.sound)
-    out: Pairs = {}
+    pairs: dict[View, dict[int, Pair | None]] = {}
     for view in judge.views:
         found = {level: judge.embed(seen.motion, mel, view, level) for level in judge.levels}
-        out[view] = {
+        pairs[view] = {
             level: None if pair is None or len(pair[0]) < MAX_LAG + MIN_OVERLAP else pair
             for level, pair in found.items()
         }
-    return out
+    return Embedded(pairs, is_demo(mel))
 
 
-def curves(pairs: Pairs) -> dict[View, dict[int, SyncCurve]]:
+def curves(video: Embedded) -> dict[View, dict[int, SyncCurve]]:
     """The agreement curve of every view and level that the clip is long enough for."""
     return {
         view: {level: SyncCurve.of(*pair) for level, pair in levels.items() if pair is not None}
-        for view, levels in pairs.items()
+        for view, levels in video.pairs.items()
     }
 
 
-def scores(pairs: Pairs, judge: Judge, seed: int = 0) -> list[Score]:
+def scores(video: Embedded, judge: Judge, seed: int = 0) -> list[Score]:
     """Offset, confidence and distance per view and level.
 
     ``offset``: lag of the best mean cosine, in steps of the level (40 ms x 2^level), + when the picture is late.
@@ -62,13 +76,13 @@ def scores(pairs: Pairs, judge: Judge, seed: int = 0) -> list[Score]:
     more than the lags reach and with another voice. ``distance``: 1 less the best mean cosine.
 
     Args:
-        pairs: of the video, by :func:`embedded`.
-        judge: the pyramid that made them.
+        video: by :func:`embedded`.
+        judge: the pyramid that made it.
         seed: of the draws.
     """
     rng = np.random.default_rng(seed)
     out: list[Score] = []
-    for view, levels in pairs.items():
+    for view, levels in video.pairs.items():
         for level, pair in levels.items():
             key = f"sync.{view}.level{level}"
             if pair is None:
@@ -76,7 +90,7 @@ def scores(pairs: Pairs, judge: Judge, seed: int = 0) -> list[Score]:
                 why = f"The video is too short for this level; it needs {need:.1f} s."
                 out += [Score.not_run(f"{key}.{n}", u, a, why) for n, u, a in _NAMES]
             else:
-                out += _level(key, pair, stranger(judge, view, level), rng)
+                out += _level(key, pair, stranger(judge, view, level, video.demo), rng)
     return out
 
 
@@ -147,17 +161,32 @@ def _demo_mel() -> Array:
     return log_mel(load_sound(Path(str(resources.files("mssync"))) / "data" / "demo.flac"))
 
 
-_strangers: dict[tuple[Path, str, int], Array] = {}
+def is_demo(mel: Array) -> bool:
+    """Whether a sound ``(4 T, bands)`` holds the demo voice: the largest cross-correlation of the two, band by band
+    less its mean, over the smaller one's energy."""
+    a, b = (m.reshape(-1, STEPS_PER_FRAME, m.shape[1]).mean(1) for m in (mel, _demo_mel()))
+    a, b = a - a.mean(0), b - b.mean(0)
+    n = len(a) + len(b)
+    shared = np.fft.irfft((np.fft.rfft(a, n, axis=0) * np.conj(np.fft.rfft(b, n, axis=0))).sum(1), n)
+    return bool(shared.max() > SAME * max(1e-9, min((a**2).sum(), (b**2).sum())))
 
 
-def stranger(judge: Judge, view: View, level: int) -> Array:
-    """Sound vectors of a voice that belongs to nobody: the package's synthetic demo voice."""
-    key = (judge.folder, view, level)
+_strangers: dict[tuple[Path, str, int, bool], Array] = {}
+
+
+def stranger(judge: Judge, view: View, level: int, demo: bool = False) -> Array:
+    """Sound vectors of a voice that belongs to nobody: the package's synthetic demo voice.
+
+    Args:
+        judge, view, level: which vectors.
+        demo: the video speaks with that very voice: backwards, then.
+    """
+    key = (judge.folder, view, level, demo)
     if key not in _strangers:
         # Twice over, so that there are enough windows at the highest level.
         mel = np.concatenate([_demo_mel(), _demo_mel()])
-        still = np.zeros((len(mel) // 4, judge.columns), np.float32)
-        pair = judge.embed(still, mel, view, level)
+        still = np.zeros((len(mel) // STEPS_PER_FRAME, judge.columns), np.float32)
+        pair = judge.embed(still, np.ascontiguousarray(mel[::-1]) if demo else mel, view, level)
         assert pair is not None
         _strangers[key] = pair[1]
     return _strangers[key]
