@@ -180,3 +180,16 @@ def test_damped_memory_changes_the_gradient_and_not_the_motion() -> None:
     assert torch.allclose(one, two)
     assert torch.allclose(full[-1], short[-1], rtol=1e-3)
     assert float(short[2]) < 0.05 * float(full[2])
+
+
+def test_masks_share_or_stand_alone() -> None:
+    state = {k: v.clone() for k, v in Generator(SMALL).state_dict().items()}
+    levels, extra = torch.randn(1, 4, 4, SMALL.channels), torch.randn(1, 4, SMALL.style + SMALL.noise)
+    made = []
+    for sigmoid in (0, 1):
+        net = Generator(GeneratorShape(**{**SMALL.as_dict(), "sigmoid": sigmoid}))
+        net.load_state_dict(state)
+        with torch.no_grad():
+            net.step.out.weight.mul_(10)
+            made.append(net.rollout(net.start(1), levels, extra)[0])
+    assert not torch.allclose(made[0], made[1], atol=1e-3)

@@ -45,6 +45,7 @@ class GeneratorShape:
         noise: fresh noise columns per frame.
         leak: share by which every column but the head's goes back towards rest in each frame, times a thousand. Without
             it what no loss holds creeps away over minutes; the net learns to push against it where it should.
+        sigmoid: 1 masks each branch by itself; 0 lets the branches share each column (softmax).
     """
 
     motion: int
@@ -57,6 +58,7 @@ class GeneratorShape:
     style: int = 10
     noise: int = 8
     leak: int = 0
+    sigmoid: int = 0
 
     def as_dict(self) -> dict[str, int]:
         return asdict(self)
@@ -232,7 +234,7 @@ class StepNet(nn.Module):
         z = F.gelu(torch.baddbmm(self.b2, z, self.w2))
         z = torch.baddbmm(self.b3, z, self.w3)
         speed, weight = z[..., : self.shape.motion], z[..., self.shape.motion :]
-        masked = speed * weight.softmax(0)
+        masked = speed * (weight.sigmoid() if self.shape.sigmoid else weight.softmax(0))
         step: Tensor = self.out(masked.transpose(0, 1).flatten(1))
         # A fence far outside real motion (in training spreads): a rollout may never run away.
         after = (pose * self.keep + step).clamp(-FENCE, FENCE)

@@ -27,6 +27,7 @@ class NetConfig(_Strict):
     style_noise: int = Field(8, ge=0)
     noise: int = Field(8, ge=1)
     leak: int = Field(20, ge=0, lt=1000)
+    masks: Literal["softmax", "sigmoid"] = "softmax"
 
 
 class LossConfig(_Strict):

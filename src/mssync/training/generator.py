@@ -99,6 +99,7 @@ class Trainer:
         shape = GeneratorShape(
             motion=d, bands=BANDS, channels=n.channels, width=n.width, hidden=n.hidden,
             branch=n.branch, window=n.window, style=2 + n.style_noise, noise=n.noise, leak=n.leak,
+            sigmoid=int(n.masks == "sigmoid"),
         )  # fmt: skip
         self.net = Generator(shape).to(self.device)
         critic = DiscriminatorShape(d, config.discriminator.width, config.discriminator.hidden)
