@@ -1,4 +1,4 @@
-"""Can the scores be trusted? Real footage with known faults put into it, measured on people no judge was trained on.
+"""Can the scores be trusted? Real footage with known faults put into it, of people that no judge was trained on.
 
     pip install "mssync[eval]"
     python benchmarks/score_checks.py CLIPS VIDEOS --list clips.csv

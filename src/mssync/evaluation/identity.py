@@ -92,7 +92,8 @@ def aligned(rgb: Frame, points: Array) -> Frame:
 class Identity:
     """``picture.identity`` and ``picture.aed``, gathered once per second.
 
-    - identity: mean cosine of the frames' features with the photo's (without a photo: with the first frame's).
+    - identity: mean cosine of the frames' features with the photo's (without a photo: with the first frame's). Strong
+      compression (crf 28 for 18) takes 0.04 of it, 0.12 at most.
     - AED (average Euclidean distance, Siarohin et al. 2019, who used another network): mean Euclidean distance of the
       unit features of the two videos' simultaneous frames.
 

@@ -6,7 +6,9 @@ chance level: the same beats shifted around the clip. Dense events score high by
 
 One clip of some seconds hardly separates from chance, because most of people's beats have other reasons: over 84 clips
 of presenters the alignment lies 0.04 above chance, five standard errors, with onsets at a lag of 0 and with energy
-accents at -0.28 s (the head leads). Average value less chance over many clips before you judge by it.
+accents at -0.28 s (the head leads). Average value less chance over many clips before you judge by it. Rate and lag
+have no interval: in three seconds compression alone (crf 28 for 18) adds or takes away a beat, in twelve it moved the
+lag by 0.12 s.
 
 Times are seconds: picture t is shown at t / 25.
 """

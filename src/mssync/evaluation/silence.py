@@ -41,7 +41,9 @@ def scores(seen: Footage) -> list[Score]:
     - ``silence.speed``: median of ``|gap[t+1] - gap[t]| * 25`` (iod/s), chance likewise;
     - ``silence.seconds``: how much clear silence there was to judge by.
 
-    The first two must be read together: a mouth frozen open moves as little as a closed one.
+    The first two must be read together: a mouth frozen open moves as little as a closed one. In less than two seconds
+    of silence they have no interval, and strong compression (crf 28 for 18) moved them by as much as a fifth of the gap
+    and nine tenths of the speed.
     """
     gap = seen.column("lip_gap").astype(np.float64)
     valid = seen.track.valid
