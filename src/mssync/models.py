@@ -48,7 +48,8 @@ class Model:
 def shipped_models() -> list[str]:
     """Names of the models inside the package."""
     root = _weights()
-    return sorted(p.name for p in root.iterdir() if (p / "manifest.json").is_file())
+    # The syncers and judges lie beside them: no motion models.
+    return sorted(p.name for p in root.iterdir() if (p / "step.onnx").is_file())
 
 
 def shipped_syncer() -> Path | None:

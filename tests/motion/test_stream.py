@@ -122,3 +122,20 @@ def test_state_is_small_and_of_fixed_size(generator: MotionGenerator) -> None:
         state, _rows = generator.block(state, sound)
         sizes.append(sum(a.nbytes for a in state.arrays().values()))
     assert len(set(sizes)) == 1 and sizes[0] < 100_000
+
+
+def test_heads_glide_and_do_not_tremble(generator: MotionGenerator, blinks: BlinkModel, voice: Array) -> None:
+    turn = _run(generator, blinks, np.tile(voice, 3))[:, :3]
+    speed = np.diff(turn, axis=0) * np.hanning(len(turn) - 1)[:, None]
+    power = (np.abs(np.fft.rfft(speed, axis=0)) ** 2).sum(1)
+    assert power[np.fft.rfftfreq(len(speed), 0.04) > 6].sum() < 0.04 * power.sum()
+
+
+def test_lips_touch_where_the_sound_asks_for_it(
+    generator: MotionGenerator, blinks: BlinkModel, voice: Array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = _run(generator, blinks, voice)
+    monkeypatch.setattr(generator, "openness", lambda sound: np.zeros(8, np.float32))
+    shut = _run(generator, blinks, voice)
+    assert free[:, GAP].max() > 0.1 and np.abs(shut[:, GAP]).max() == 0.0
+    assert np.array_equal(np.delete(free, GAP + free.shape[1], 1), np.delete(shut, GAP + free.shape[1], 1))

@@ -188,6 +188,7 @@ class MotionStream:
         # training data is relative to the middle of some ten seconds, and so it is here.
         self._posture = [*range(len(HEAD_NAMES)), -4, -3, -2, -1]  # head, lids, gaze
         self._centre = np.zeros(len(self._posture), np.float32)
+        self._head = np.zeros((2, len(HEAD_NAMES)), np.float32)  # the last two rows, before smoothing
         self._made = 0
 
     def push(self, samples: Array) -> Array:
@@ -225,7 +226,10 @@ class MotionStream:
         """Amounts, knobs, silence, closures and blinks on one block."""
         o, h = self._options, len(HEAD_NAMES)
         rows = rows.copy()
-        rows[:, :h] *= self._generator.head_gain
+        # Above 6 Hz heads only tremble: a binomial average over three frames, one frame late, takes most of it out.
+        head = np.concatenate([self._head, rows[:, :h] * self._generator.head_gain])
+        rows[:, :h] = (head[:-2] + 2.0 * head[1:-1] + head[2:]) / 4.0
+        self._head = head[-2:]
         for row in rows:
             seen = row[self._posture]
             row[self._posture] -= self._centre
