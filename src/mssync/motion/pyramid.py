@@ -1,4 +1,4 @@
-"""The paper's pyramid (MS-Sync section 3.2): level 0 is the signal; every further level is a moving average over seven
+"""The pyramid of MS-Sync (arXiv 2307.03270): level 0 is the signal; every further level is a moving average over seven
 samples (reflected at the ends) of the level below, every second sample kept. Motion and sound go through the same one.
 
 And the *views*: which part of a motion a syncer sees. ``lips`` are the lips' own shape and gap, whatever brows and

@@ -1,5 +1,4 @@
-"""The window discriminator of MS-Sync (arXiv 2307.03270, section 3.3; defaults of the authors' code): is this motion
-real?
+"""The window discriminator of MS-Sync (arXiv 2307.03270, as in the authors' code): is this motion real?
 
 Two judgements: each frame's pose by itself, and windows of 5, 10, 20 and 40 frames, half overlapping, read by one
 LSTM. A projection (Miyato & Koyama 2018) on the encoding of the observed start tells whether a window fits the person

@@ -1,6 +1,6 @@
 """The syncer of one pyramid level: two towers whose unit vectors agree when motion and sound belong together.
 
-MS-Sync (arXiv 2307.03270, section 3.2) trains one per level on windows of five motion frames and twenty sound steps;
+MS-Sync (arXiv 2307.03270) trains one per level on windows of five motion frames and twenty sound steps;
 its own network and loss were never published. Here: an MLP on the motion window, a small convolution on the sound
 window, cosine of unit vectors, InfoNCE (van den Oord et al. 2018) with negatives from the same clip and from others.
 """

@@ -1,9 +1,8 @@
 """Everything a generator is asked for, as one weighted sum with a name for every part.
 
-Energy scores (:mod:`mssync.training.losses`) hold two rollouts against the real motion; the synchrony loss asks a
-frozen pyramid of syncers (MS-Sync eq. 3); the window discriminator asks whether motion is alive; the paper's
-supervised L2, warm-up reconstruction and velocity L1 are there with its weights, and cost nothing where the weight is
-0.
+Energy scores (:mod:`mssync.training.losses`) hold two rollouts against the real motion; the synchrony loss of MS-Sync
+(arXiv 2307.03270) asks a frozen pyramid of syncers; the window discriminator asks whether motion is alive; the paper's
+supervised L2, warm-up reconstruction and velocity L1 cost nothing where their weight is 0.
 """
 
 from __future__ import annotations

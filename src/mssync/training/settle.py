@@ -35,8 +35,7 @@ def settle(folder: Path, syncer: Path | None, update: Update = lambda done, tota
     Args:
         folder: of ``mssync preprocess``.
         syncer: folder of a syncer pyramid with the view ``lips`` or ``all`` at level 0; None: a linear regression
-        instead
-            (:mod:`mssync.training.offsets`), which needs no training and serves until there is a syncer.
+            (:mod:`mssync.training.offsets`) instead, which needs no training and serves until there is a syncer.
         update: called with (done, total).
     Returns:
         the new records.
