@@ -19,12 +19,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mssync.errors import InputError
+from mssync.errors import AssetError, InputError
 from mssync.evaluation.footage import Footage
 from mssync.evaluation.frames import FaceCrop, Frame, pinned_frames
 from mssync.evaluation.score import Score
-from mssync.evaluation.session import onnx_session
 from mssync.evaluation.stats import frechet
+from mssync.sessions import THREADS, open_session
 
 Array = NDArray[np.float32]
 
@@ -46,7 +46,10 @@ class FeatureNet:
 
     def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
         self._path, self._shape = path, shape
-        self._session: Any = onnx_session(path)
+        try:
+            self._session: Any = open_session(path, threads=THREADS)
+        except AssetError as error:  # the file is the user's own
+            raise InputError(str(error)) from error
         inputs = self._session.get_inputs()
         takes = tuple(inputs[0].shape) if len(inputs) == 1 else ()
         # Sizes that the file leaves open are names or None.

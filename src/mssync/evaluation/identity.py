@@ -18,10 +18,10 @@ from mssync.errors import AssetError
 from mssync.evaluation.footage import Footage
 from mssync.evaluation.frames import Frame, Portrait
 from mssync.evaluation.score import Score
-from mssync.evaluation.session import onnx_session
 from mssync.face.networks import Roi, crop
 from mssync.face.topology import EYE_CORNERS_LEFT, EYE_CORNERS_RIGHT
 from mssync.motion.space import FPS
+from mssync.sessions import THREADS, open_session
 
 Array = NDArray[np.float32]
 
@@ -49,7 +49,7 @@ class IdentityNet:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self._session: Any = onnx_session(path or asset_path(MODEL))
+        self._session: Any = open_session(path or asset_path(MODEL), threads=THREADS)
         self._input = self._session.get_inputs()[0].name
 
     def feature(self, rgb: Frame, points: Array) -> Array:

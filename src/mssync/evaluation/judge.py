@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from mssync.errors import AssetError
 from mssync.motion.pyramid import WINDOW_FRAMES, WINDOW_STEPS, View, pyramid, smoothed
+from mssync.sessions import open_session
 
 Array = NDArray[np.float32]
 
@@ -133,11 +134,5 @@ class Judge:
 
     def _session(self, view: str, level: int) -> Any:
         if (view, level) not in self._sessions:
-            import onnxruntime as ort
-
-            options = ort.SessionOptions()
-            options.intra_op_num_threads = 1
-            options.log_severity_level = 3
-            path = self.folder / f"{view}-{level}.onnx"
-            self._sessions[view, level] = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._sessions[view, level] = open_session(self.folder / f"{view}-{level}.onnx")
         return self._sessions[view, level]

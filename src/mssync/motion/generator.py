@@ -13,11 +13,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mssync.errors import AssetError, InputError
+from mssync.errors import InputError
 from mssync.motion.blinks import BlinkModel, BlinkProcess
 from mssync.motion.gap_curve import GapCurve
 from mssync.motion.mesh import HEAD_NAMES
 from mssync.motion.noise import BURN_IN, settled, smooth
+from mssync.sessions import open_session
 from mssync.speech.activity import ActivityStream, GateStream
 from mssync.speech.features import BANDS, FEATURE_RANGE, STEPS_PER_FRAME, FeatureStream
 
@@ -89,9 +90,9 @@ class MotionGenerator:
     """
 
     def __init__(self, folder: Path, manifest: dict[str, Any], *, device: str = "cpu", threads: int = 1) -> None:
-        self._sound = _session(folder / "sound.onnx", device, threads)
-        self._step = _session(folder / "step.onnx", device, 1)
-        self._closure = _session(folder / "closure.onnx", "cpu", 1)
+        self._sound = open_session(folder / "sound.onnx", device=device, threads=threads)
+        self._step = open_session(folder / "step.onnx", device=device)
+        self._closure = open_session(folder / "closure.onnx")
         odds = np.asarray(manifest["closure"]["thresholds"], np.float32)
         self._touching = np.log(odds / (1.0 - odds))
         self.head_gain = np.asarray(manifest["head_gain"], np.float32)
@@ -245,25 +246,3 @@ class MotionStream:
         # The eyes answer the head; a still head needs no answer.
         rows[:, -2:] *= min(o.head, 1.0)
         return rows
-
-
-def _session(path: Path, device: str, threads: int) -> Any:
-    import onnxruntime as ort
-
-    ort.disable_telemetry_events()  # nothing leaves this computer
-    have = ort.get_available_providers()
-    wanted = {
-        "cpu": ["CPUExecutionProvider"],
-        "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
-        "auto": [p for p in have if p in ("CUDAExecutionProvider", "CPUExecutionProvider")],
-    }.get(device)
-    if wanted is None or wanted[0] not in have:
-        raise InputError(f"The device {device!r} cannot be used here; use --device cpu.")
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    try:
-        return ort.InferenceSession(str(path), options, providers=wanted)
-    except Exception as e:  # onnxruntime raises its own, undocumented types
-        raise AssetError(f"{path} cannot be loaded as a network; install mssync again.") from e

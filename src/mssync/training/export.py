@@ -32,6 +32,7 @@ from mssync.nets.generator import (
     RolloutState,
 )
 from mssync.nets.syncer import Syncer
+from mssync.sessions import open_session
 from mssync.training.checkpoint import part_of
 from mssync.training.closure import FILE as CLOSURE_FILE
 
@@ -146,9 +147,7 @@ def export_syncers(nets: dict[str, Syncer], views: dict[View, Array], facts: dic
         net = net.half().float()
         _export(net, args, path, ["motion", "sound"], ["motion_vector", "sound_vector"], dynamic=True)
         _halve(path)
-        import onnxruntime as ort
-
-        session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        session = open_session(path)
         made = session.run(None, {"motion": args[0].numpy(), "sound": args[1].numpy()})
         with torch.no_grad():
             gap = max(float(np.abs(a - b.numpy()).max()) for a, b in zip(made, net(*args), strict=True))
