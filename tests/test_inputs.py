@@ -88,3 +88,12 @@ def test_half_transparent_pixels_mix_with_white() -> None:
     shown = on_white(Image(np.full((1, 3, 3), 100, np.uint8), alpha, "x"))
     assert shown.rgb[0, :, 0].tolist() == [255, 224, 100]
     assert np.array_equal(shown.alpha, alpha)
+
+
+@pytest.mark.parametrize("highest", [0, 10])
+def test_a_transparent_photo_is_refused(highest: int) -> None:
+    alpha = np.full((300, 400), highest, np.uint8)
+    with pytest.raises(InputError, match="fully transparent"):
+        load_photo(np.dstack([np.full((300, 400, 3), 90, np.uint8), alpha]), None)
+    alpha[:20] = 255
+    assert load_photo(np.dstack([np.full((300, 400, 3), 90, np.uint8), alpha]), None)[1] == 1.0

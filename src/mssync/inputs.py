@@ -27,6 +27,8 @@ Size = int | Literal["native"] | None
 DEFAULT_SIDE: Final = 1080
 SIDES: Final = (64, 8192)
 MAX_FACES: Final = 16
+# What is more transparent than this (of 255) is not seen against a white ground.
+SEEN_ALPHA: Final = 32
 SAMPLES_PER_FRAME: Final = round(SPEECH_RATE / FPS)
 
 # Headers of these kinds say exactly how long the sound is (others estimate), so that a file that was cut off shows.
@@ -111,6 +113,8 @@ def load_photo(photo: Photo, size: Size) -> tuple[Image, float]:
     if size is not None and size != "native" and not SIDES[0] <= size <= SIDES[1]:
         raise InputError(f"--size must lie between {SIDES[0]} and {SIDES[1]} pixels or be native, not {size}.")
     image = _array_image(photo) if isinstance(photo, np.ndarray) else load_image(photo)
+    if image.alpha is not None and image.alpha.max() < SEEN_ALPHA:
+        raise InputError(f"{image.name} is fully transparent, so there is nothing to see; give an opaque picture.")
     native = max(image.width, image.height)
     side = native if size == "native" else size or min(native, DEFAULT_SIDE)
     return image.resized(side), side / native
@@ -141,7 +145,13 @@ def choose_face(tracker: FaceTracker, image: Image, number: int, scale: float) -
             f"The face in {image.name} is too small at this size ({face.width:.0f} pixels between the temples, "
             f"{MIN_FACE} are needed); use --size native or a closer crop."
         )
-    return check_face(face, image.width, image.height, image.name)
+    face = check_face(face, image.width, image.height, image.name)
+    if image.alpha is not None:
+        x, y = np.rint(face.points[:, :2]).astype(int).T
+        seen = image.alpha[np.clip(y, 0, image.height - 1), np.clip(x, 0, image.width - 1)]
+        if np.mean(seen < SEEN_ALPHA) > 0.5:
+            raise InputError(f"The face in {image.name} is transparent; give a picture in which it is opaque.")
+    return face
 
 
 def _array_image(pixels: NDArray[np.uint8]) -> Image:

@@ -178,7 +178,7 @@ def test_damaged_tail_keeps_what_decodes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [(None, "does not exist"), (b"", "is empty"), (b"words, not sound\n" * 50, "cannot be opened")],
+    [(None, "does not exist"), (b"", "is empty"), (b"words, not sound\n" * 50, "is a text file")],
 )
 def test_bad_files(tmp_path: Path, content: bytes | None, says: str) -> None:
     path = tmp_path / "bad.wav"

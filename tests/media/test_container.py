@@ -46,7 +46,7 @@ def test_cover_art_is_no_video(tmp_path: Path) -> None:
     with open_media(path, "sound") as container:
         assert len(container.streams.video) == 1
         assert sound_stream(container, path).type == "audio"
-        with pytest.raises(InputError, match="no video track"):
+        with pytest.raises(InputError, match="an MP3 sound; give a video"):
             video_stream(container, path)
 
 

@@ -224,8 +224,8 @@ def test_large_but_allowed_gives_no_warning(tmp_path: Path) -> None:
     [
         (None, "does not exist"),
         (b"", "is empty"),
-        (b"just some text, no picture", "not a picture of a known kind"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture of a known kind"),
+        (b"just some text, no picture", "is a text file"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is a PostScript document"),
         (bytes(range(256)) * 9, "not a picture of a known kind"),
     ],
 )

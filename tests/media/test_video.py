@@ -120,7 +120,7 @@ def test_starts_at_the_first_decodable_frame(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [(None, "does not exist"), (b"", "is empty"), (b"no film at all\n" * 99, "cannot be opened")],
+    [(None, "does not exist"), (b"", "is empty"), (b"no film at all\n" * 99, "is a text file")],
 )
 def test_bad_videos(tmp_path: Path, content: bytes | None, says: str) -> None:
     path = tmp_path / "bad.mp4"
@@ -133,7 +133,7 @@ def test_bad_videos(tmp_path: Path, content: bytes | None, says: str) -> None:
 
 
 def test_sound_is_no_video(tmp_path: Path, speech: Path) -> None:
-    with pytest.raises(InputError, match="no video track"):
+    with pytest.raises(InputError, match="a WAV sound; give a video"):
         probe_video(speech)
     with pytest.raises(InputError, match="is a folder"):
         next(iter_frames(tmp_path))

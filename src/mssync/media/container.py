@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import av
@@ -17,6 +18,7 @@ from av.video.stream import VideoStream
 
 from mssync.errors import InputError
 from mssync.media.files import PathLike, readable_file
+from mssync.media.kinds import kind_of, misplaced
 
 _Frame = TypeVar("_Frame", AudioFrame, VideoFrame)
 
@@ -32,25 +34,40 @@ def open_media(path: PathLike, what: str) -> Iterator[InputContainer]:
         InputError: not a readable file, or not one that FFmpeg knows.
     """
     source = readable_file(path, what)
+    kind = kind_of(source)
+    if kind is not None and kind.unplayable and (refusal := misplaced(source, what)):
+        raise refusal
     with source.open("rb") as handle:
         try:
             container = av.open(
                 handle, "r", container_options={"protocol_whitelist": "none"}, metadata_errors="replace"
             )
         except (av.FFmpegError, OSError, ValueError) as error:
-            raise InputError(
-                f"The {what} {source} cannot be opened: it is damaged or of an unknown kind; "
-                "convert it to WAV, MP3 or MP4."
-            ) from error
+            raise (misplaced(source, what) or _unopened(source, what)) from error
         with container:
             yield container
+
+
+def _unopened(source: Path, what: str) -> InputError:
+    """Why FFmpeg cannot open a file that begins like a sound or a video, or like nothing known."""
+    kind = kind_of(source)
+    if kind is not None:
+        return InputError(
+            f"The {what} {source} is {kind.name} that is cut off or damaged (its index is missing or broken), "
+            "as after a broken download or recording; copy or save it again."
+        )
+    return InputError(
+        f"The {what} {source} cannot be opened: it is damaged or of an unknown kind; convert it to WAV, MP3 or MP4."
+    )
 
 
 def sound_stream(container: InputContainer, path: PathLike) -> AudioStream:
     """Return the main sound track that can be decoded, or raise :class:`InputError`."""
     tracks = container.streams.audio
     if not tracks:
-        raise InputError(f"The file {path} has no sound track; give a recording with speech.")
+        raise misplaced(Path(path), "sound") or InputError(
+            f"The file {path} has no sound track; give a recording with speech."
+        )
     track = container.streams.best("audio") or tracks[0]
     if not isinstance(track, AudioStream) or track.codec_context is None:
         raise InputError(f"The sound of {path} uses an unknown codec; convert it to WAV or MP3.")
@@ -61,7 +78,7 @@ def video_stream(container: InputContainer, path: PathLike) -> VideoStream:
     """Return the main picture track that can be decoded (cover art is none), or raise :class:`InputError`."""
     tracks = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not tracks:
-        raise InputError(f"The file {path} has no video track; give a video.")
+        raise misplaced(Path(path), "video") or InputError(f"The file {path} has no video track; give a video.")
     best = container.streams.best("video")
     track = best if isinstance(best, VideoStream) and best in tracks else tracks[0]
     if track.codec_context is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -30,6 +31,11 @@ def readable_file(path: PathLike, what: str) -> Path:
         InputError: missing, a folder, something else that is no file, empty, or not permitted.
     """
     source = Path(path)
+    # A path squeezes the two slashes of an address into one.
+    if re.match(r"(https?|ftps?|file|data|s3|gs):", os.fspath(path), re.IGNORECASE) and not source.exists():
+        raise InputError(f"The {what} {os.fspath(path)[:80]} is an address; download it and give the file.")
+    if os.fspath(path) == "-":
+        raise InputError(f"The {what} cannot be read from standard input (-); save it and give the file.")
     try:
         if source.is_dir():
             raise InputError(f"The {what} {source} is a folder; give one file.")
@@ -55,6 +61,8 @@ def checked_target(path: PathLike, *, force: bool) -> Path:
     """
     target = Path(path)
     try:
+        if os.fspath(path) == "-":
+            raise OutputError("The output cannot be standard output (-); give a file name.")
         if not target.name or "\0" in target.name:
             raise OutputError(f"The output {str(target)!r} is no file name; give another.")
         if not target.parent.is_dir():

@@ -15,6 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from mssync.errors import InputError
 from mssync.media.files import PathLike, readable_file, replacing
+from mssync.media.kinds import misplaced
 
 MAX_PIXELS = 120_000_000
 
@@ -110,7 +111,12 @@ def load_image(path: PathLike, max_pixels: int = MAX_PIXELS) -> Image:
         except Pil.DecompressionBombError as error:
             raise InputError(too_large) from error
         except UnidentifiedImageError as error:
-            raise InputError(f"The photo {source} is not a picture of a known kind; save it as JPEG or PNG.") from error
+            raise (
+                misplaced(source, "photo")
+                or InputError(
+                    f"The photo {source} is damaged or not a picture of a known kind; save it as JPEG or PNG."
+                )
+            ) from error
         except Exception as error:  # damaged files make Pillow's readers raise nearly any type
             raise InputError(f"The photo {source} is damaged or cut off; save it again as JPEG or PNG.") from error
 
