@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,18 @@ def test_hopper(tracker: FaceTracker, hopper: Rgb) -> None:
     assert face.width == pytest.approx(181, abs=8)
     np.testing.assert_allclose(face.box, (172, 131, 355, 334), atol=8)
     assert score(face, "jawOpen") < 0.1 and score(face, "mouthSmileLeft") < 0.2
+
+
+def test_threads_may_share_a_tracker(tracker: FaceTracker, hopper: Rgb, astronaut: Rgb) -> None:
+    """Four threads get, bit for bit, what one thread gets."""
+    pictures = [hopper, astronaut, hopper[:, ::-1].copy(), astronaut[:, ::-1].copy()] * 6
+    alone = [one(tracker, p) for p in pictures[:4]] * 6
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda p: one(tracker, p), pictures))
+    for want, got in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(want.points, got.points)
+        np.testing.assert_array_equal(want.blendshapes, got.blendshapes)
+        assert want.score == got.score
 
 
 def test_the_astronaut_smiles(tracker: FaceTracker, astronaut: Rgb) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import cv2
@@ -35,7 +36,7 @@ class Roi:
 
 
 class _Net:
-    """One LiteRT interpreter with its outputs ordered by size, largest first."""
+    """One LiteRT interpreter with its outputs ordered by size, largest first; several threads may call it."""
 
     def __init__(self, content: bytes, threads: int) -> None:
         from ai_edge_litert.interpreter import Interpreter
@@ -45,11 +46,13 @@ class _Net:
         self._in = self._it.get_input_details()[0]["index"]
         outs = sorted(self._it.get_output_details(), key=lambda d: -int(np.prod(d["shape"])))
         self._out = [d["index"] for d in outs]
+        self._turn = Lock()  # an interpreter has one input and one output, whoever asks
 
     def __call__(self, x: Array) -> list[Array]:
-        self._it.set_tensor(self._in, x)
-        self._it.invoke()
-        return [self._it.get_tensor(i) for i in self._out]
+        with self._turn:
+            self._it.set_tensor(self._in, x)
+            self._it.invoke()
+            return [self._it.get_tensor(i) for i in self._out]
 
 
 def _anchors() -> Array:
@@ -83,7 +86,7 @@ def crop(rgb: NDArray[np.uint8], roi: Roi, size: int) -> NDArray[np.uint8]:
 
 
 class FaceNetworks:
-    """The three networks, loaded once.
+    """The three networks, loaded once; several threads may use them at the same time.
 
     Args:
         task: path of ``face_landmarker.task``.
