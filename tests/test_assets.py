@@ -9,6 +9,7 @@ import io
 import sys
 import tarfile
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,15 +30,23 @@ class Server:
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.asked: list[str] = []
+        self.drips = ""  # or "header" or "body": slow from there on
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 outer.asked.append(self.path)
                 body = outer.files.get(self.path)
-                self.send_response(404 if body is None else 200)
-                self.end_headers()
-                self.wfile.write(body or b"")
+                if body is None:
+                    self.send_error(404)
+                    return
+                reply = b"HTTP/1.0 200 OK\r\nX-Long: " + b"x" * 250 + b"\r\n\r\n" + body
+                start = {"header": 0, "body": len(reply) - len(body)}.get(outer.drips, len(reply))
+                self.wfile.write(reply[:start])
+                for i in range(start, min(start + 250, len(reply))):  # five seconds of one byte after the other
+                    self.wfile.write(reply[i : i + 1])
+                    time.sleep(0.02)
+                self.wfile.write(reply[start + 250 :])
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -138,6 +147,36 @@ def test_fetches_once_by_url(
     assert server.asked == ["/gone", "/toy"]
     assert [row.state for row in list_assets()] == ["ready"]
     assert [p.name for p in cache.iterdir()] == [NAME], "no scratch is left behind"
+
+
+@pytest.mark.parametrize("where", ["header", "body"])
+def test_a_dripping_host_is_given_up(where: str, cache: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every byte comes in time, the whole never would: the limit is on the whole."""
+    server.files["/toy"] = PAYLOAD
+    server.drips = where
+    register(monkeypatch, urls=(f"{server.url}/toy",), patience=0.5)
+    with pytest.raises(AssetError, match="no time left"):
+        asset_path(NAME)
+    server.drips = ""
+    assert asset_path(NAME, patience=20.0).read_bytes() == PAYLOAD
+
+
+def test_a_host_too_slow_to_finish_leaves_time_for_other_routes(
+    cache: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assets, "_SOCKET_SECONDS", 0.3)
+    server.files["/toy"] = PAYLOAD
+    server.drips = "body"
+    register(monkeypatch, urls=(f"{server.url}/toy",), patience=2.0)
+    with pytest.raises(AssetError, match="too slow"):
+        asset_path(NAME)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows guesses a folder for any name")
+def test_a_cache_folder_of_nobody_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MSSYNC_CACHE", "~nobody-of-this-name/x")
+    with pytest.raises(AssetError, match="MSSYNC_CACHE"):
+        asset_path("face_landmarker.task")
 
 
 def test_hash_is_computed_once_per_process(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

