@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 
 import pytest
@@ -88,6 +90,83 @@ def test_csv_lines_with_holes(tmp_path: Path) -> None:
     table.write_text("photo,speech\na.png\n,b.wav\n\nc.png,d.wav,more,and more\n")
     pairs = read_pairs(table, None, OUT, ".mp4")
     assert ["Line 2" in pairs[0].problem, "Line 3" in pairs[1].problem, pairs[2].problem] == [True, True, ""]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "cp1252"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "photo;speech;out|jürg.png;a b.wav;x/j.mp4",
+        "photo\tspeech\tout|jürg.png\ta b.wav\tx/j.mp4",
+        'sep=;|Photo;"SPEECH" ;note;out|"jürg.png"; a b.wav ;"a;b";x/j.mp4|;;;',
+        "|;;|photo , speech,out||jürg.png,a b.wav,x/j.mp4|",
+    ],
+)
+def test_lists_as_spreadsheets_of_all_countries_save_them(tmp_path: Path, encoding: str, end: str, lines: str) -> None:
+    table = tmp_path / "pairs.csv"
+    table.write_bytes(lines.replace("|", end).encode(encoding))
+    (pair,) = read_pairs(table, None, OUT, ".mp4")
+    assert (pair.photo, pair.speech, pair.out, pair.problem) == (
+        tmp_path / "jürg.png", tmp_path / "a b.wav", OUT / "x/j.mp4", "",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"bild;ton\na.png;b.wav\n", "'bild;ton'"),
+        (b" ", "is empty; begin"),
+        (b"photo,speech\n", "no pair"),
+        (b'photo,speech\n"a.png,b.wav\nc.png,d.wav\n', "Line 3"),
+    ],
+)
+def test_what_is_wrong_with_a_list_is_said(tmp_path: Path, content: bytes, words: str) -> None:
+    table = tmp_path / "pairs.csv"
+    table.write_bytes(content)
+    with pytest.raises(InputError, match=re.escape(words)):
+        read_pairs(table, None, OUT, ".mp4")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_no_list(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pairs.csv")
+    with pytest.raises(InputError, match="not an ordinary file"):
+        read_pairs(tmp_path / "pairs.csv", None, OUT, ".mp4")
+
+
+def test_an_out_without_ending_gets_one(tmp_path: Path) -> None:
+    table = tmp_path / "pairs.csv"
+    table.write_text("photo,speech,out\na.png,b.wav,clip1\na.png,b.wav,clip2.webm\n")
+    assert [p.out.name for p in read_pairs(table, None, OUT, ".mp4")] == ["clip1.mp4", "clip2.webm"]
+    assert [p.out.name for p in read_pairs(table, None, OUT, "")] == ["clip1", "clip2.webm"]
+
+
+@pytest.mark.parametrize(
+    ("out", "takes", "safe"),
+    [
+        ("voice.mp4", 1, False),
+        ("sub/VOICE.mp4", 1, False),  # a link to the folder itself
+        ("voice", 1, False),
+        ("pairs.csv", 1, False),
+        ("take.mp4", 1, True),
+        ("take.mp4", 2, False),
+        ("deep", 1, False),
+        ("other.mp4", 2, True),
+    ],
+)
+def test_a_video_never_replaces_what_another_line_reads(tmp_path: Path, out: str, takes: int, safe: bool) -> None:
+    touch(tmp_path, "voice.mp4", "take-2.mp4")
+    (tmp_path / "sub").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "deep").mkdir()
+    table = tmp_path / "pairs.csv"
+    table.write_text(
+        f"photo,speech,out\na.png,b.wav,{out}\nc.png,voice.mp4,c.mp4\nd.png,take-2.mp4,d.mp4\ne.png,deep/e.wav,e.mp4\n"
+    )
+    ending = "" if out == "deep" else ".mp4"
+    first, *others = read_pairs(table, None, tmp_path, ending, takes)
+    assert [bool(p.problem) for p in (first, *others)] == [not safe, False, False, False]
+    assert safe or "would replace a file" in first.problem
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
+import io
+import os
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Final
 
 from mssync.errors import InputError
+from mssync.media.files import readable_file
 
 MAX_PAIRS: Final = 100_000
+MAX_CSV_BYTES: Final = 64 * 2**20
+DELIMITERS: Final = ",;\t|"
 PHOTO_ENDINGS: Final = {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".mpo"}
 SPEECH_ENDINGS: Final = {
     ".wav", ".mp3", ".m4a", ".aac", ".ogg", ".oga", ".opus", ".flac", ".aif", ".aiff", ".wma", ".amr", ".webm",
@@ -38,7 +46,7 @@ def is_batch(photo: Path, speech: Path | None) -> bool:
     return photo.suffix.lower() == ".csv" or photo.is_dir() or (speech is not None and speech.is_dir())
 
 
-def read_pairs(photo: Path, speech: Path | None, out: Path, ending: str) -> list[Pair]:
+def read_pairs(photo: Path, speech: Path | None, out: Path, ending: str, takes: int = 1) -> list[Pair]:
     """The pairs that ``animate PHOTO SPEECH -o OUT`` means.
 
     * PHOTO is a CSV file, no SPEECH: a header line with ``photo,speech`` and perhaps ``out``, then one pair a line.
@@ -50,6 +58,7 @@ def read_pairs(photo: Path, speech: Path | None, out: Path, ending: str) -> list
         photo, speech: the arguments.
         out: folder of the videos; they are named after the photo, in the last case after the voice.
         ending: of the videos, such as ``.mp4``; empty for folders of frames.
+        takes: how many videos of every pair: OUT-1, OUT-2, ...
     Returns:
         the pairs in order of their names (a CSV file's in its own order).
     Raises:
@@ -69,7 +78,8 @@ def read_pairs(photo: Path, speech: Path | None, out: Path, ending: str) -> list
         pairs = [Pair(photo, s, out / (s.stem + ending)) for s in _files(speech, SPEECH_ENDINGS)]
     if not pairs:
         raise InputError(f"There is no pair of photo and speech in {photo}; see `mssync animate --help`.")
-    return _without_twins(pairs)
+    read = [photo] if photo.is_file() else []
+    return _without_losses(_without_twins(pairs), read, takes)
 
 
 def _by_name(photos: Path, voices: Path, out: Path, ending: str) -> list[Pair]:
@@ -94,30 +104,89 @@ def _by_name(photos: Path, voices: Path, out: Path, ending: str) -> list[Pair]:
 
 
 def _from_csv(table: Path, out: Path, ending: str) -> list[Pair]:
+    lines, first, delimiter, names = _header(table, _csv_text(table))
+    pairs: list[Pair] = []
+    reader = csv.reader(lines[first + 1 :], delimiter=delimiter, skipinitialspace=True, strict=True)
     try:
-        with table.open(newline="", encoding="utf-8-sig") as lines:
-            reader = csv.DictReader(lines, skipinitialspace=True)
-            names = {n.strip().lower(): n for n in reader.fieldnames or [] if n}
-            if not {"photo", "speech"} <= names.keys():
-                raise InputError(f"{table} needs a first line with the names photo,speech (and out, if you like).")
-            pairs: list[Pair] = []
-            for row in reader:
-                if len(pairs) == MAX_PAIRS:
-                    raise InputError(f"{table} has over {MAX_PAIRS} lines; cut it into several files.")
-                cells = {name: (row[column] or "").strip() for name, column in names.items()}
-                pairs.append(_csv_pair(cells, table, reader.line_num, out, ending))
-            return pairs
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{table} cannot be read as a CSV file in UTF-8 ({reason}); check the file.") from error
+        for row in reader:
+            if not any(cell.strip() for cell in row):
+                continue
+            if len(pairs) == MAX_PAIRS:
+                raise InputError(f"{table} has over {MAX_PAIRS} lines; cut it into several files.")
+            cells = {name: row[at].strip() if at < len(row) else "" for name, at in names.items()}
+            pairs.append(_csv_pair(cells, table, first + 1 + reader.line_num, out, ending))
+    except csv.Error as error:
+        line = first + 1 + reader.line_num
+        raise InputError(f"Line {line} of {table} cannot be read as CSV ({error}); mend the line.") from error
+    return pairs
+
+
+def _csv_text(table: Path) -> str:
+    """The text of a list, in any of the encodings in which spreadsheets save one."""
+    readable_file(table, "list")
+    try:
+        with table.open("rb") as file:
+            data = file.read(MAX_CSV_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"The list {table} cannot be read ({error.strerror}); check its rights.") from error
+    if len(data) > MAX_CSV_BYTES:
+        raise InputError(f"The list {table} has over {MAX_CSV_BYTES // 2**20} MB; cut it into several files.")
+    return _decoded(data)
+
+
+def _decoded(data: bytes) -> str:
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16", "replace")
+    if len(data) >= 4 and data[:2].count(0) == 1 == data[2:4].count(0):  # UTF-16 that does not say so
+        return data.decode("utf-16-le" if data[1] == 0 else "utf-16-be", "replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        pass
+    try:
+        return data.decode("cp1252")  # what Excel's plain CSV is in Western Europe and America
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def _header(table: Path, text: str) -> tuple[list[str], int, str, dict[str, int]]:
+    """All lines, the number of the one with the names, what parts the cells, and the place of every name.
+
+    Spreadsheets part cells by what is usual in their country, and some say it in a line ``sep=;`` before the names.
+    """
+    lines = list(io.StringIO(text, newline=""))
+    delimiters = DELIMITERS
+    for at, line in enumerate(lines):
+        bare = line.strip("\r\n").strip(' "')
+        if not bare.strip("".join(DELIMITERS) + " "):
+            continue
+        if bare[:4].lower() == "sep=" and len(bare) == 5:
+            delimiters = bare[4]
+            continue
+        for delimiter in delimiters:
+            try:
+                cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
+            except csv.Error:
+                continue
+            names = {cell.strip().lower(): at for at, cell in reversed(list(enumerate(cells)))}
+            if {"photo", "speech"} <= names.keys():
+                return lines, at, delimiter, names
+        raise InputError(
+            f"The list {table} begins with {bare[:60]!r}; write the names photo,speech (and perhaps out) there."
+        )
+    raise InputError(f"The list {table} is empty; begin it with a line photo,speech.")
 
 
 def _csv_pair(cells: dict[str, str], table: Path, line: int, out: Path, ending: str) -> Pair:
     photo, speech = table.parent / cells["photo"], table.parent / cells["speech"]
     name = cells.get("out") or photo.stem + ending
+    if not PurePosixPath(name).suffix:
+        name += ending
     problem = ""
     if not cells["photo"] or not cells["speech"]:
         problem = f"Line {line} of {table} lacks a photo or a speech; fill it in."
+    elif "\0" in "".join(cells.values()):
+        problem = f"Line {line} of {table} holds a character that no file name has; mend the line."
     elif not _stays_inside(name):
         problem = f"Line {line} of {table} would write {name} outside the folder {out}; name a file inside."
     return Pair(photo, speech, out / (name if not problem else "-"), problem)
@@ -151,3 +220,31 @@ def _without_twins(pairs: list[Pair]) -> list[Pair]:
             pair = Pair(pair.photo, pair.speech, pair.out, problem)
         kept.append(pair)
     return kept
+
+
+def _without_losses(pairs: list[Pair], others: Iterable[Path], takes: int) -> list[Pair]:
+    """Pairs whose video would replace something that any pair reads get a problem instead."""
+    kept_files = {path: _place(path) for pair in pairs for path in (pair.photo, pair.speech)}
+    inputs = {*kept_files.values(), *map(_place, others)}
+    # A folder of frames would replace the inputs inside of it.
+    guarded = inputs | {str(parent) for place in inputs for parent in PurePath(place).parents}
+    for place in inputs if takes > 1 else ():
+        path = PurePath(place)
+        take = re.fullmatch(r"(.+)-([1-9]\d{0,8})", path.stem)
+        if take and int(take[2]) <= takes:
+            guarded.add(str(path.with_name(take[1] + path.suffix)))
+    kept = []
+    for pair in pairs:
+        if not pair.problem and _place(pair.out) in guarded:
+            problem = f"{pair.out} would replace a file that this run reads; give the video another name."
+            pair = Pair(pair.photo, pair.speech, pair.out, problem)
+        kept.append(pair)
+    return kept
+
+
+def _place(path: Path) -> str:
+    """Where a file is, links followed; without case, as on some systems two names are then one file."""
+    try:
+        return os.path.realpath(path).casefold()
+    except (OSError, ValueError):  # no file can have this name
+        return str(path).casefold()

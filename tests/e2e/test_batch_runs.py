@@ -45,6 +45,34 @@ def test_a_folder_of_photos_with_one_voice(mssync_cli: Run, photo: Path, short_v
     assert again.code == 2 and again.err.count("exists already") == 2
 
 
+def test_an_impossible_name_ends_its_pair_alone(
+    mssync_cli: Run, photo: Path, short_voice: Path, tmp_path: Path
+) -> None:
+    shutil.copy(photo, tmp_path / "me.png")
+    shutil.copy(short_voice, tmp_path / "hello.wav")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "file.txt").write_text("a file is no folder")
+    bad = ["file.txt/a.mp4", "b" * 300 + ".mp4", "c" * 300 + "/c.mp4", "d\0d.mp4", "e.xyz"]
+    lines = ["photo,speech,out", *(f"me.png,hello.wav,{name}" for name in [*bad, "good"])]
+    (tmp_path / "pairs.csv").write_text("\n".join(lines))
+    done = mssync_cli("animate", tmp_path / "pairs.csv", "-o", out)
+    assert done.code == 2 and done.err.count("Skipped: ") == len(bad) and "1 of 6" in done.out
+    assert sorted(p.name for p in out.iterdir()) == ["file.txt", "good.mp4"]
+
+
+def test_force_never_writes_over_the_speech_of_another_line(
+    mssync_cli: Run, photo: Path, short_voice: Path, tmp_path: Path
+) -> None:
+    shutil.copy(photo, tmp_path / "me.png")
+    shutil.copy(short_voice, tmp_path / "second.mp4")
+    before = (tmp_path / "second.mp4").read_bytes()
+    (tmp_path / "pairs.csv").write_text(f"photo,speech,out\nme.png,{short_voice},second\nme.png,second.mp4,third\n")
+    done = mssync_cli("animate", tmp_path / "pairs.csv", "-o", tmp_path, "--force")
+    assert done.code == 2 and "would replace a file" in done.err and "1 of 2" in done.out
+    assert (tmp_path / "second.mp4").read_bytes() == before and (tmp_path / "third.mp4").exists()
+
+
 @pytest.mark.parametrize("table", ["nonsense", "photo,voice\na,b\n", "photo,speech\n", ""])
 def test_a_csv_that_is_none(mssync_cli: Run, tmp_path: Path, table: str) -> None:
     (tmp_path / "p.csv").write_text(table)

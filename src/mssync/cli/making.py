@@ -94,7 +94,7 @@ def animate(
         return
     if motion_out is not None:
         raise InputError("--motion-out names one file; animate the pairs one by one to save their motions.")
-    pairs = read_pairs(photo, speech, out, "" if background is Background.none else ".mp4")
+    pairs = read_pairs(photo, speech, out, "" if background is Background.none else ".mp4", takes)
     _make_folder(out)
     talking = load_head(model, device, [(head_from, "motion")])
     failed = 0
@@ -102,7 +102,7 @@ def animate(
         try:
             if pair.problem:
                 raise InputError(pair.problem)
-            pair.out.parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(pair.out.parent)
             targets = _take_targets(pair.photo, pair.speech, pair.out, None, takes, options, force)
             _make_takes(talking, pair.photo, pair.speech, targets, options, force)
         except MssyncError as error:
@@ -210,5 +210,5 @@ def _make_folder(folder: Path) -> None:
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise write_error(folder, error) from error
