@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from functools import cached_property
 from pathlib import Path
+from threading import RLock
 from typing import Final, Literal, TypedDict, Unpack
 
 import numpy as np
@@ -49,6 +49,9 @@ class Options(TypedDict, total=False):
 class TalkingHead:
     """A motion model with its renderer, ready to animate photos. Make one with :meth:`load`.
 
+    Several threads may share one: each result is the same as if they had come one after the other. Photos are made
+    ready one at a time; an :class:`Animation` belongs to one thread at a time.
+
     Args:
         model: the verified model.
         device: where the generator runs: ``cpu``, ``cuda`` or ``auto``.
@@ -57,7 +60,11 @@ class TalkingHead:
     def __init__(self, model: Model, *, device: str = "cpu") -> None:
         self.model, self.device = model, device
         self.space = MeshSpace.load(model.file("space.npz"))
+        self.renderer = WarpRenderer()
+        self._generator: MotionGenerator | None = None
+        self._tracker: FaceTracker | None = None
         self._last: tuple[object, tuple[Scene, Face]] | None = None
+        self._lock = RLock()  # around the networks' start, the work on a photo and the kept scene
 
     @staticmethod
     def load(model: str | Path = DEFAULT, *, device: str = "cpu") -> TalkingHead:
@@ -69,20 +76,21 @@ class TalkingHead:
         """
         return TalkingHead(load_model(model), device=device)
 
-    @cached_property
+    @property
     def generator(self) -> MotionGenerator:
         """Sound to motion."""
-        return MotionGenerator(self.model.folder, self.model.manifest, device=self.device)
+        with self._lock:
+            if self._generator is None:
+                self._generator = MotionGenerator(self.model.folder, self.model.manifest, device=self.device)
+            return self._generator
 
-    @cached_property
+    @property
     def tracker(self) -> FaceTracker:
         """Finds faces; fetches its model file when it is used for the first time on this computer."""
-        return FaceTracker()
-
-    @cached_property
-    def renderer(self) -> WarpRenderer:
-        """Motion to pixels."""
-        return WarpRenderer()
+        with self._lock:
+            if self._tracker is None:
+                self._tracker = FaceTracker()
+            return self._tracker
 
     def stream(self, options: MotionOptions) -> MotionStream:
         """Sound in, rows of motion out, in pieces of any size: the part of the corridor that works live."""
@@ -212,19 +220,22 @@ class TalkingHead:
         """The photo at its size, its face found and its layers cut; the last one is kept for the next take."""
         if background not in ("keep", "none"):
             raise InputError(f"--background is keep or none, not {background!r}.")
-        key = None
-        if not isinstance(photo, np.ndarray):
-            path = Path(photo)
-            key = (path, path.stat().st_mtime_ns if path.exists() else 0, size, number, background)
-            if self._last is not None and self._last[0] == key:
-                return self._last[1]
-        image, scale = load_photo(photo, size)
-        face = choose_face(self.tracker, image, number, scale)
-        if background == "keep" and image.alpha is not None:
-            image = on_white(image)
-        made = self.renderer.prepare(image, face), face
-        self._last = (key, made) if key is not None else None
-        return made
+        with self._lock:
+            key = None
+            if not isinstance(photo, np.ndarray):
+                path = Path(photo)
+                key = (path, path.stat().st_mtime_ns if path.exists() else 0, size, number, background)
+                if self._last is not None and self._last[0] == key:
+                    return self._last[1]
+            image, scale = load_photo(photo, size)
+            face = choose_face(self.tracker, image, number, scale)
+            if background == "keep" and image.alpha is not None:
+                image = on_white(image)
+            made = self.renderer.prepare(image, face), face
+            if background == "none":
+                _ = made[0].whole_matte  # the network is asked here, inside the lock
+            self._last = (key, made) if key is not None else None
+            return made
 
     @property
     def _basis(self) -> str:
