@@ -9,7 +9,6 @@ import io
 import sys
 import tarfile
 import threading
-import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +29,8 @@ class Server:
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.asked: list[str] = []
+        self.enough = threading.Event()  # ends the drips
+        self.finished: list[str] = []
         self.drips = ""  # or "header" or "body": slow from there on
         outer = self
 
@@ -45,7 +46,9 @@ class Server:
                 self.wfile.write(reply[:start])
                 for i in range(start, min(start + 250, len(reply))):  # five seconds of one byte after the other
                     self.wfile.write(reply[i : i + 1])
-                    time.sleep(0.02)
+                    if outer.enough.wait(0.02):
+                        return
+                outer.finished.append(self.path)
                 self.wfile.write(reply[start + 250 :])
 
             def log_message(self, *_: object) -> None:
@@ -56,6 +59,7 @@ class Server:
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def close(self) -> None:
+        self.enough.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -157,6 +161,7 @@ def test_a_dripping_host_is_given_up(where: str, cache: Path, server: Server, mo
     register(monkeypatch, urls=(f"{server.url}/toy",), patience=0.5)
     with pytest.raises(AssetError, match="no time left"):
         asset_path(NAME)
+    assert not server.finished, "it was waited for until the end"
     server.drips = ""
     assert asset_path(NAME, patience=20.0).read_bytes() == PAYLOAD
 

@@ -41,3 +41,15 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
         open_session(STEP, device="cuda")
     with pytest.raises(InputError, match="cpu, cuda, auto"):
         open_session(STEP, device="gpu")
+
+
+def test_cuda_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package offers CUDA, the computer has none: ONNX Runtime itself then takes the processor without a word."""
+    import onnxruntime as ort
+
+    real = ort.InferenceSession
+    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
+    monkeypatch.setattr(ort, "InferenceSession", lambda path, options, providers: real(path, options, providers[-1:]))
+    with pytest.raises(InputError, match="does not start"):
+        open_session(STEP, device="cuda")
+    assert open_session(STEP, device="auto").get_providers() == ["CPUExecutionProvider"]

@@ -50,11 +50,14 @@ def open_session(path: Path, *, device: str = "cpu", threads: int = 1, severity:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting must not eat a core
     options.log_severity_level = severity
     try:
-        return ort.InferenceSession(str(path), options, providers=providers)
+        session = ort.InferenceSession(str(path), options, providers=providers)
     except Exception as e:  # onnxruntime raises its own, undocumented types
         raise AssetError(
             f"{path} cannot be loaded as an ONNX network; give another file, or fetch or install it again."
         ) from e
+    if device == "cuda" and providers[0] not in session.get_providers():  # its driver or libraries are missing
+        raise InputError("The device 'cuda' cannot be used here: CUDA does not start; use --device cpu.")
+    return session
 
 
 def _providers(device: str, offered: list[str]) -> list[str]:
