@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,7 @@ def test_what_cannot_be_meant(tmp_path: Path) -> None:
         (tmp_path / "none.mp4", "no video"),
         (touch(tmp_path / "empty"), "no video in"),
         (tmp_path / "two", "same name"),
-        (tmp_path / "none.csv", "cannot be read"),
+        (tmp_path / "none.csv", "does not exist"),
     ):
         with pytest.raises(InputError, match=says):
             read_items(wrong)
@@ -88,3 +89,10 @@ def test_a_text_that_is_no_file_is_the_text(tmp_path: Path) -> None:
 def test_names_stay_apart() -> None:
     seen: dict[str, int] = {}
     assert [unique_name(n, seen) for n in ("a", "a", "a-2", "a")] == ["a", "a-2", "a-2-2", "a-3"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are POSIX")
+def test_a_pipe_named_like_a_table_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(InputError, match=r"pipe\.csv is not an ordinary file"):
+        read_items(tmp_path / "pipe.csv")

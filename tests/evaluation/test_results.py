@@ -11,11 +11,13 @@ from report_samples import result, row, scores
 
 from mssync.errors import InputError, OutputError
 from mssync.evaluation.results import (
+    FORMAT,
     GENERATED,
     OUR_MODEL,
     REAL,
     SHUFFLED,
     STILL,
+    VERSION,
     finite,
     number,
     read_result,
@@ -165,3 +167,14 @@ def test_json_and_back(tmp_path: Path) -> None:
 
 def test_finite_goes_deep() -> None:
     assert finite({"a": [1.0, float("inf"), (float("nan"), "x")]}) == {"a": [1.0, None, [None, "x"]]}
+
+
+def test_a_file_name_that_is_not_utf8_is_written_and_read_back(tmp_path: Path) -> None:
+    name = b"caf\xe9.mp4".decode("utf-8", "surrogateescape")
+    data = {"format": FORMAT, "version": VERSION, "rows": [{"path": name}], "hashes": {name: "x"}}
+    write_json(tmp_path / "r.json", data, force=False)
+    assert "caf\\udce9.mp4" in (tmp_path / "r.json").read_text("utf-8")
+    assert read_result(tmp_path / "r.json") == data
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    with pytest.raises(InputError, match=r"deep\.json cannot be read"):
+        read_result(tmp_path / "deep.json")

@@ -106,6 +106,7 @@ def read_table(table: Path, needed: Iterable[str], known: Iterable[str]) -> list
         InputError: it cannot be read, lacks a needed column, or is too long.
     """
     needed = list(needed)
+    readable_file(table, "list")  # a pipe of that name would be waited for
     try:
         with table.open(newline="", encoding="utf-8-sig") as lines:
             reader = csv.DictReader(lines, skipinitialspace=True)

@@ -60,7 +60,7 @@ def write_report(result: Result, out: Path, *, force: bool, progress: Progress |
         OutputError: it exists without ``force``, or cannot be written.
     """
     with replacing(out, force=force) as part:
-        part.write_text(report_page(result, progress), "utf-8")
+        part.write_text(report_page(result, progress), "utf-8", errors="backslashreplace", newline="\n")
 
 
 def report_page(result: Result, progress: Progress | None = None) -> str:

@@ -230,7 +230,9 @@ def write_json(path: Path, data: Mapping[str, Any], *, force: bool) -> None:
         OutputError: it exists without ``force``, or cannot be written.
     """
     with replacing(path, force=force) as part:
-        part.write_text(json.dumps(finite(data), indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
+        text = json.dumps(finite(data), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        # A file name that is not UTF-8 holds lone surrogates; as \udcXX they are JSON, and read back as the same name.
+        part.write_text(text, "utf-8", errors="backslashreplace", newline="\n")
 
 
 def read_result(path: Path) -> Result:
@@ -241,7 +243,7 @@ def read_result(path: Path) -> Result:
     """
     try:
         data = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read as an evaluation; make it again.") from error
     if not isinstance(data, dict) or data.get("format") != FORMAT or data.get("version") != VERSION:
         raise InputError(f"{path} is no evaluation of this version; make it again with `mssync evaluate --json`.")

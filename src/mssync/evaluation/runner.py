@@ -13,26 +13,24 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
 from mssync.assets import ASSETS
 from mssync.errors import AssetError, InputError
 from mssync.evaluation.frames import CROP, SIDE
+from mssync.evaluation.parts import Outcome, load, save
 from mssync.evaluation.pool import set_rows
-from mssync.evaluation.results import Result, Row, assemble, finite, sha256
-from mssync.evaluation.suite import Item, Pool, Settings, evaluate_one, judge
+from mssync.evaluation.results import REAL, Result, Row, assemble, sha256
+from mssync.evaluation.suite import Item, Settings, evaluate_one, judge
 from mssync.face.tracking import FaceTracker
 from mssync.media.audio import SPEECH_RATE
-from mssync.media.files import beside, discard, write_error
+from mssync.media.files import discard
 from mssync.models import load_model
 from mssync.motion.space import FPS
 
 # Raised when the meaning of a finished part changes.
-_PARTS_VERSION: Final = 1
+_PARTS_VERSION: Final = 2
 _TRACKER_FILE: Final = "face_landmarker.task"
 
 Progress = Callable[[int, int | None], None]
-Outcome = tuple[list[Row], list[Pool]]
 
 
 def parts_folder(out: Path) -> Path:
@@ -67,7 +65,7 @@ def run(
     Raises:
         OutputError: the parts cannot be written.
     """
-    kept = [_load(parts / f"{_key(item, settings)}.json") for item in items]
+    kept = [load(parts, _key(item, settings), _videos(item)) for item in items]
     outcomes: dict[int, Outcome] = {n: found for n, found in enumerate(kept) if found is not None}
     for count, number in enumerate(outcomes, 1):
         if done is not None:
@@ -78,7 +76,7 @@ def run(
             number = todo[place]
             outcomes[number] = outcome
             if not _problem(outcome[0]):
-                _save(parts / f"{_key(items[number], settings)}.json", outcome)
+                save(parts, _key(items[number], settings), outcome)
             if done is not None:
                 done(len(outcomes), len(items), outcome[0])
     rows = [row for n in range(len(items)) for row in outcomes[n][0]]
@@ -156,43 +154,10 @@ def _stamp(path: Path) -> tuple[int, int]:
     return facts.st_size, facts.st_mtime_ns
 
 
-def _save(path: Path, outcome: Outcome) -> None:
-    """The rows as JSON and the pools as ``.npz``, the JSON last: where it is, all is."""
-    rows, pools = outcome
-    try:
-        path.parent.mkdir(exist_ok=True)
-        arrays = {f"{n}.{name}": values for n, pool in enumerate(pools) for name, values in pool.items()}
-        for target, write in (
-            (path.with_suffix(".npz"), lambda part: _save_arrays(part, arrays)),
-            (path, lambda part: part.write_text(json.dumps(finite(rows), allow_nan=False), "utf-8")),
-        ):
-            part = beside(target)
-            try:
-                write(part)
-                part.replace(target)
-            finally:
-                discard(part)
-    except OSError as error:
-        raise write_error(path, error) from error
-
-
-def _save_arrays(path: Path, arrays: dict[str, Any]) -> None:
-    with path.open("wb") as file:
-        np.savez_compressed(file, **arrays)
-
-
-def _load(path: Path) -> Outcome | None:
-    """A finished item, or None where there is none or it is damaged."""
-    try:
-        rows: list[Row] = json.loads(path.read_text("utf-8"))
-        pools: list[Pool] = [{} for _ in rows]
-        with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
-            for name in arrays.files:
-                number, _, part = name.partition(".")
-                pools[int(number)][part] = arrays[name]
-    except Exception:  # json, zip, zlib and numpy each fail in their own way on damaged bytes
-        return None
-    return rows, pools
+def _videos(item: Item) -> list[tuple[str, Path]]:
+    """System and file of the rows that an item makes."""
+    real = [] if item.reference is None else [(REAL, item.reference)]
+    return [*real, *item.videos.items()]
 
 
 # ---- facts --------------------------------------------------------------------------------------------------------

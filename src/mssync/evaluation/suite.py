@@ -306,7 +306,7 @@ def _pool(case: Case) -> Pool:
     pool: Pool = {"motion": seen.motion, "windows": head.motion_windows(seen).astype(np.float32)}
     # Takes of one speech belong together: the same real footage or sound file; else the very same samples.
     speech = str(case.item.reference or case.item.audio or hashlib.sha256(seen.sound.tobytes()).hexdigest())
-    pool["speech"] = np.array(hashlib.sha256(speech.encode()).hexdigest())
+    pool["speech"] = np.array(hashlib.sha256(speech.encode(errors="backslashreplace")).hexdigest())
     if settings.picture_net is not None:
         net = feature_net(settings.picture_net, feature_nets.PICTURE)
         pool["fid"] = feature_nets.picture_features(net, seen)
