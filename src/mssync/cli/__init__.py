@@ -13,7 +13,7 @@ import typer
 
 from mssync import __version__
 from mssync.cli import evaluating, making, motion, training, weights
-from mssync.cli.console import say
+from mssync.cli.console import open_streams, say
 from mssync.errors import MssyncError
 
 INTERRUPTED = 130  # what shells report for Ctrl-C
@@ -51,6 +51,7 @@ def _options(
 
 def main() -> NoReturn:
     """Run the command line. Exit codes: 0 done, 2 a mistake that the user can put right, 130 interrupted."""
+    open_streams()
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("mssync").setLevel(logging.INFO)
     warnings.showwarning = lambda message, *_, **__: say(f"Note: {message}")

@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from mssync.errors import InputError
+
+
+def open_streams() -> None:
+    """Make stdin, stdout and stderr usable, whatever the program was started with.
+
+    A closed one leads nowhere: its number would else go to the next file that is opened, and messages of native
+    libraries into that file. Characters that a terminal cannot show are written as their numbers.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8", errors="backslashreplace"))  # noqa: PTH123, SIM115
+        elif isinstance(stream, io.TextIOWrapper) and mode == "w":
+            stream.reconfigure(errors="backslashreplace")
 
 
 def say(sentence: str) -> None:

@@ -49,7 +49,8 @@ def animate(
     out: OutOption,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Another motion for the same speech.")] = 0,
     takes: Annotated[
-        int, typer.Option("--takes", metavar="N", min=1, help="N different motions: OUT-1.mp4, OUT-2.mp4, ...")
+        int,
+        typer.Option("--takes", metavar="N", min=1, max=1000, help="N different motions: OUT-1.mp4, OUT-2.mp4, ..."),
     ] = 1,
     head: Annotated[float, typer.Option("--head", metavar="X", help="Amount of head motion, 0 to 3.")] = 1.0,
     still: Annotated[bool, typer.Option("--still", help="The same as --head 0: only the face moves.")] = False,

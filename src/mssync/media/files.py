@@ -94,7 +94,7 @@ def beside(target: Path) -> Path:
 
 def discard(path: Path) -> None:
     """Remove a temporary file or folder; never raises, because it runs while an error is under way."""
-    with suppress(OSError):
+    with suppress(OSError, ValueError):  # ValueError: a name that no file can have here
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
