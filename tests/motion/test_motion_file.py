@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import struct
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mssync.errors import InputError, OutputError
+from mssync.face.tracking import Face
 from mssync.motion.mesh import MeshSpace
 from mssync.motion.space import MAX_FRAMES, Motion
 
@@ -26,7 +28,7 @@ fuzz = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCh
 
 
 def some(frames: int = 7, fps: float = 25.0) -> Motion:
-    values = np.random.default_rng(0).normal(size=(frames, 3)).astype(np.float32)
+    values = np.random.default_rng(0).normal(0, 0.3, (frames, 3)).astype(np.float32)
     return Motion(values, NAMES, fps=fps, meta={"model": "default 1", "name": "Zoë 🙂"})
 
 
@@ -225,6 +227,34 @@ def test_strange_headers(tmp_path: Path, key: str, value: Any) -> None:
     check(path, path.read_bytes())
 
 
+# ---- ranges -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("lip_gap", 1e30), ("lip_gap", 1e9), ("lip_gap", -1e30), ("rot_x", 1e6), ("expr_00", -4e4), ("lip_gap", 2.31)],
+)
+def test_absurd_numbers_are_refused_by_column(tmp_path: Path, name: str, value: float) -> None:
+    values = np.zeros((5, 3), np.float32)
+    values[3, NAMES.index(name)] = value
+    with pytest.raises(InputError, match=rf"m\.npz holds .* in the column '{name}', which goes from"):
+        Motion.load(write(tmp_path / "m.npz", header(), values))
+
+
+def test_numbers_slightly_outside_are_brought_back_with_a_note(tmp_path: Path) -> None:
+    values = np.array([[0, 0, 2.0], [0, 0, 2.2], [0.1, 3, -1.2]], np.float32)
+    with pytest.warns(UserWarning, match=r"m\.npz leaves the range of lip_gap"):
+        motion = Motion.load(write(tmp_path / "m.npz", header(), values))
+    np.testing.assert_array_equal(motion.values, np.array([[0, 0, 2.0], [0, 0, 2.0], [0.1, 3, -1.0]], np.float32))
+
+
+def test_whatever_the_numbers_only_the_ranges_are_drawn(space: MeshSpace, faces: dict[str, Face]) -> None:
+    rest = space.prepare(faces["hopper"])
+    low, high = (np.array([getattr(c, end) for c in space.columns], np.float32) for end in ("low", "high"))
+    for row, edge in ((np.full(len(low), -1e30, np.float32), low), (np.full(len(low), 1e30, np.float32), high)):
+        np.testing.assert_array_equal(space.decode(rest, row).points, space.decode(rest, edge).points)
+
+
 # ---- docs/motion-format.md ----------------------------------------------------------------------------------------
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "motion-format.md"
@@ -234,6 +264,14 @@ def test_every_column_is_explained(space: MeshSpace) -> None:
     text = DOCS.read_text("utf-8")
     for name in (*(n for n in space.names if not n.startswith("expr")), "expr_00"):
         assert f"`{name}`" in text, name
+
+
+def test_the_ranges_in_the_docs_are_the_ones_used(space: MeshSpace) -> None:
+    rows = [line.split(" | ") for line in DOCS.read_text("utf-8").splitlines() if line.count(" | ") == 4]
+    said = {name: row[2] for row in rows for name in re.findall(r"`(\w+)`", row[0])}
+    for c in (c for c in space.columns if not c.name.startswith("expr_") or c.name == "expr_00"):
+        numbers = [f"{v:g}".replace("3.14159", "π") for v in (c.low, c.high)]
+        assert said[c.name] == " to ".join(numbers), c.name
 
 
 def test_the_example_in_the_docs_runs(space: MeshSpace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

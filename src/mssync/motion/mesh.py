@@ -19,26 +19,12 @@ from mssync.face import shape as fs
 from mssync.face import topology as topo
 from mssync.face.tracking import Face, Track
 from mssync.motion import lips
-from mssync.motion.space import Column, Controls, Motion
+from mssync.motion.columns import EYES, HEAD, LIP_GAP, Column, expression
+from mssync.motion.space import Controls, Motion
 
 Array = NDArray[np.float32]
 Array64 = NDArray[np.float64]
 
-HEAD: Final = (
-    Column("rot_x", "rad", "rotation vector, picture axes: + nods the chin towards the chest"),
-    Column("rot_y", "rad", "rotation vector: + turns the nose towards the picture's left"),
-    Column("rot_z", "rad", "rotation vector: + tilts clockwise in the picture"),
-    Column("trans_x", "inter-ocular distances", "+ moves to the picture's right"),
-    Column("trans_y", "inter-ocular distances", "+ moves down"),
-    Column("log_scale", "log", "+ comes nearer"),
-)
-MOUTH: Final = (Column("lip_gap", "inter-ocular distances", "between the inner edges of the lips; 0 = they touch"),)
-EYES: Final = (
-    Column("lid_left", "share", "closure of the subject's left eye: 0 = its own open state, 1 = shut"),
-    Column("lid_right", "share", "closure of the subject's right eye"),
-    Column("gaze_x", "eye widths", "irises, + to the picture's right, relative to rest"),
-    Column("gaze_y", "eye widths", "irises, + down, relative to rest"),
-)
 HEAD_NAMES: Final = tuple(c.name for c in HEAD)
 EYE_POINTS: Final = tuple(
     sorted(
@@ -87,15 +73,17 @@ class MeshSpace:
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        expr = tuple(
-            Column(f"expr_{i:02d}", "training RMS", "expression basis coefficient") for i in range(len(self.basis))
-        )
-        return HEAD + expr + MOUTH + EYES
+        return (*HEAD, *(expression(i) for i in range(len(self.basis))), LIP_GAP, *EYES)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """The column names in order."""
         return tuple(c.name for c in self.columns)
+
+    @cached_property
+    def _ranges(self) -> tuple[Array64, Array64]:
+        """Lowest and highest number of every column."""
+        return np.array([c.low for c in self.columns]), np.array([c.high for c in self.columns])
 
     @cached_property
     def _projector(self) -> Array64:
@@ -187,16 +175,17 @@ class MeshSpace:
         look = fs.gaze(shapes)
         look = np.asarray(look - np.median(look[track.valid], axis=0), np.float32)
         values = np.concatenate([_relative(pose, rest.pose), expr, gap[:, None], closure, look], 1)
-        return Motion(values.astype(np.float32), self.names)
+        return Motion(np.clip(values, *self._ranges).astype(np.float32), self.names)
 
     def decode(self, rest: object, row: Array) -> Controls:
         """One row of motion on one face.
 
         Args:
             rest: what :meth:`prepare` or :meth:`rest_of` returned.
-            row: ``(D,)``.
+            row: ``(D,)``; numbers outside their columns' ranges count as the nearest inside.
         """
         assert isinstance(rest, Rest)
+        row = np.clip(row, *self._ranges).astype(np.float32)
         k = len(self.basis)
         gap = max(0.0, float(row[6 + k]))
         shape = np.asarray(rest.shape + np.tensordot(row[6 : 6 + k], self.basis, 1), np.float32)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mssync.errors import InputError
 from mssync.face.tracking import Face, Track
+from mssync.motion.columns import Column, within_ranges
 from mssync.motion.output import written_aside
 
 Array = NDArray[np.float32]
@@ -21,15 +22,6 @@ MOTION_FORMAT = "mssync-motion"
 MOTION_VERSION = 1
 FPS = 25.0
 MAX_FRAMES = 25 * 3600 * 12
-
-
-@dataclass(frozen=True)
-class Column:
-    """What one column of a motion means: name, unit, axis and the sign's direction."""
-
-    name: str
-    unit: str
-    meaning: str
 
 
 @dataclass(frozen=True)
@@ -95,7 +87,8 @@ class Motion:
         """Read a motion file.
 
         Raises:
-            InputError: missing, not a motion file, of a newer version, or holding numbers that are not finite.
+            InputError: missing, not a motion file, of a newer version, or holding numbers that are not finite or far
+                outside the ranges of docs/motion-format.md.
         """
         path = Path(path)
         wrong = f"{path} is not a motion file of mssync; make one with `mssync track` or `--motion-out`."
@@ -136,6 +129,7 @@ class Motion:
             values = values.astype(np.float32)
         if not np.isfinite(values).all():
             raise InputError(f"{path} holds numbers that are not finite; make the motion again.")
+        values = within_ranges(values, names, path)
         texts = {str(k): str(v) for k, v in meta.items()}
         return Motion(values, tuple(names), float(fps), str(header.get("space")), MOTION_VERSION, texts)
 
