@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import shutil
 from importlib import resources
@@ -104,3 +106,75 @@ def test_log_mel_follows_the_sound() -> None:
     assert heard[:45].max() < 0.01 and heard[55:95].max() > 0.9
     assert heard[70].argmax() == heard[90].argmax() and 10 < int(heard[70].argmax()) < 20
     assert log_mel(np.zeros(641, np.float32)).shape == (8, MEL_BANDS)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"views": ["lips", "ears"]},
+        {"views": "lips"},
+        {"views": []},
+        {"views": [["lips"]]},
+        {"levels": ["0"]},
+        {"levels": [0, -1]},
+        {"levels": [0, 10**9]},
+        {"levels": None},
+        {"ear": 3},
+        {"ear": ["mel"]},
+        {"files": []},
+        {"files": {}},
+        {"files": {"../../secret": "0"}},
+        {"format": None},
+    ],
+)
+def test_a_manifest_of_another_shape_is_a_sentence(tmp_path: Path, change: dict[str, object]) -> None:
+    folder = Path(shutil.copytree(JUDGE, tmp_path / "judge"))
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    (folder / "manifest.json").write_text(json.dumps(manifest | change))
+    with pytest.raises(AssetError, match="holds no syncer pyramid"):
+        Judge.load(folder)
+
+
+def test_a_manifest_that_is_none_is_a_sentence(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(JUDGE, tmp_path / "judge"))
+    for text in ("[" * 100_000, "[]", "null", '"x"', "{", ""):
+        (folder / "manifest.json").write_text(text)
+        with pytest.raises(AssetError, match="holds no syncer pyramid"):
+            Judge.load(folder)
+
+
+def put(folder: Path, name: str, data: bytes) -> None:
+    """A file of a pyramid replaced, under its true hash."""
+    (folder / name).write_bytes(data)
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    manifest["files"][name] = hashlib.sha256(data).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_views_of_another_shape_are_a_sentence(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(JUDGE, tmp_path / "judge"))
+    with np.load(JUDGE / "views.npz") as z:
+        whole = dict(z)
+    for wrong in (
+        {"lips": np.full((43, 11), np.nan)}, {"head": np.zeros((42, 3))}, {"all": np.zeros(43)}, {"all": np.array("x")},
+    ):  # fmt: skip
+        packed = io.BytesIO()
+        np.savez(packed, **whole | wrong)
+        put(folder, "views.npz", packed.getvalue())
+        with pytest.raises(AssetError, match="holds no syncer pyramid"):
+            Judge.load(folder)
+    put(folder, "views.npz", b"PK")
+    with pytest.raises(AssetError, match="holds no syncer pyramid"):
+        Judge.load(folder)
+
+
+def test_another_networks_graph_is_a_sentence(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(JUDGE, tmp_path / "judge"))
+    put(folder, "lips-0.onnx", (JUDGE / "head-0.onnx").read_bytes())
+    put(folder, "lips-1.onnx", b"no graph")
+    judge = Judge.load(folder)
+    motion, sound = np.zeros((60, 43), np.float32), np.zeros((240, MEL_BANDS), np.float32)
+    for level in (0, 1):
+        with pytest.raises(AssetError, match=rf"lips-{level}\.onnx"):
+            judge.embed(motion, sound, "lips", level)
+    assert judge.embed(motion, sound, "head", 0) is not None

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssync.errors import AssetError
-from mssync.motion.pyramid import WINDOW_FRAMES, WINDOW_STEPS, View, pyramid, smoothed
+from mssync.motion.pyramid import VIEWS, WINDOW_FRAMES, WINDOW_STEPS, View, pyramid, smoothed
 from mssync.sessions import open_session
 
 Array = NDArray[np.float32]
@@ -26,6 +26,9 @@ FORMAT: Final = "mssync-syncer"
 MAX_LAG: Final = 15
 MIN_OVERLAP: Final = 8  # windows that must remain at the largest lag
 STEPS_PER_FRAME: Final = 4
+EARS: Final = ("mel", "bands")
+MAX_LEVEL: Final = 3
+MAX_BYTES: Final = 64 * 2**20  # of one file; the shipped ones have half a megabyte
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class Judge:
         self.levels: tuple[int, ...] = tuple(manifest["levels"])
         self.ear: str = manifest["ear"]
         with np.load(folder / "views.npz", allow_pickle=False) as z:
-            self._matrices: dict[str, Array] = {v: z[v] for v in self.views}
+            self._matrices: dict[str, Array] = {v: np.asarray(z[v], np.float32) for v in self.views}
         self.columns = len(self._matrices[self.views[0]])
         self._sessions: dict[tuple[str, int], Any] = {}
 
@@ -90,19 +93,24 @@ class Judge:
         """The shipped judge, or the pyramid in a folder made by ``mssync train syncer``; every file's hash is checked.
 
         Raises:
-            AssetError: a file is missing or damaged.
+            AssetError: a file is missing, damaged, or not what ``mssync train syncer`` writes.
         """
         folder = folder or Path(str(resources.files("mssync"))) / "weights" / "judge"
         try:
-            manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text("utf-8"))
-            if manifest["format"] != FORMAT:
-                raise ValueError(manifest["format"])
+            manifest = json.loads(_bytes(folder / "manifest.json"))
+            _check(manifest)
             for name, want in manifest["files"].items():
-                if hashlib.sha256((folder / name).read_bytes()).hexdigest() != want:
+                if hashlib.sha256(_bytes(folder / name)).hexdigest() != want:
                     raise AssetError(f"{folder / name} is damaged: its sha256 is not the manifest's; install it again.")
-        except (OSError, ValueError, KeyError, TypeError) as e:
+            judge = Judge(folder, manifest)
+            for view, matrix in judge._matrices.items():
+                if matrix.shape[:1] != (judge.columns,) or matrix.ndim != 2 or not np.isfinite(matrix).all():
+                    raise ValueError(view)
+        except AssetError:
+            raise
+        except Exception as e:  # json, zip, zlib and numpy each fail in their own way on damaged bytes
             raise AssetError(f"{folder} holds no syncer pyramid; name a folder made by `mssync train syncer`.") from e
-        return Judge(folder, manifest)
+        return judge
 
     def embed(self, motion: Array, sound: Array, view: View, level: int) -> tuple[Array, Array] | None:
         """Unit vectors ``(N, E)`` of every motion window and its sound window; None when there are none.
@@ -110,6 +118,8 @@ class Judge:
         Args:
             motion: ``(T, D)`` rows of the mesh space, not smoothed.
             sound: ``(4 T, bands)`` what this pyramid hears: log-mel for the judge.
+        Raises:
+            AssetError: the graph of this view and level is not one of a syncer.
         """
         seen = pyramid(smoothed(motion) @ self._matrices[view], level + 1)[level]
         heard = pyramid(sound, level + 1)[level]
@@ -119,8 +129,14 @@ class Judge:
         rows = np.arange(n)
         m = seen[rows[:, None] + np.arange(WINDOW_FRAMES)]
         s = heard[STEPS_PER_FRAME * rows[:, None] + np.arange(WINDOW_STEPS)]
-        out = self._session(view, level).run(None, {"motion": m, "sound": s})
-        return np.asarray(out[0], np.float32), np.asarray(out[1], np.float32)
+        session = self._session(view, level)
+        try:
+            moved, said = (np.asarray(x, np.float32) for x in session.run(None, {"motion": m, "sound": s}))
+        except Exception as e:  # onnxruntime raises its own, undocumented types
+            raise AssetError(f"{self._graph(view, level)} is no network of a syncer; train or install it again.") from e
+        if moved.ndim != 2 or moved.shape != said.shape or len(moved) != n or not np.isfinite([moved, said]).all():
+            raise AssetError(f"{self._graph(view, level)} gives no vectors of a syncer; train or install it again.")
+        return moved, said
 
     def curve(self, motion: Array, sound: Array, view: View, level: int) -> SyncCurve | None:
         """Agreement over lags (arguments as :meth:`embed`); None when the clip is too short for this level.
@@ -134,5 +150,32 @@ class Judge:
 
     def _session(self, view: str, level: int) -> Any:
         if (view, level) not in self._sessions:
-            self._sessions[view, level] = open_session(self.folder / f"{view}-{level}.onnx")
+            self._sessions[view, level] = open_session(self._graph(view, level))
         return self._sessions[view, level]
+
+    def _graph(self, view: str, level: int) -> Path:
+        return self.folder / f"{view}-{level}.onnx"
+
+
+def _check(manifest: Any) -> None:
+    """Refuse what is no manifest of a pyramid: every graph that will be asked for is among the hashed files."""
+    views, levels, files = manifest["views"], manifest["levels"], manifest["files"]
+    good = (
+        manifest["format"] == FORMAT
+        and isinstance(views, list)
+        and isinstance(levels, list)
+        and isinstance(files, dict)
+        and bool(views)
+        and all(view in VIEWS for view in views)
+        and all(type(level) is int and 0 <= level <= MAX_LEVEL for level in levels)
+        and manifest["ear"] in EARS
+        and files.keys() == {"views.npz", *(f"{view}-{level}.onnx" for view in views for level in levels)}
+    )
+    if not good:
+        raise ValueError("no manifest of a syncer pyramid")
+
+
+def _bytes(path: Path) -> bytes:
+    if not path.is_file() or path.stat().st_size > MAX_BYTES:
+        raise ValueError(f"{path} is no file of an expected size")
+    return path.read_bytes()
