@@ -82,6 +82,17 @@ def read_pairs(photo: Path, speech: Path | None, out: Path, ending: str, takes: 
     return _without_losses(_without_twins(pairs), read, takes)
 
 
+def checked(pair: Pair) -> Pair:
+    """The pair, with a problem where one of its files cannot be read: known before any long work."""
+    try:
+        if not pair.problem:
+            readable_file(pair.photo, "photo")
+            readable_file(pair.speech, "sound")
+    except InputError as error:
+        return Pair(pair.photo, pair.speech, pair.out, str(error))
+    return pair
+
+
 def _by_name(photos: Path, voices: Path, out: Path, ending: str) -> list[Pair]:
     left: dict[str, list[Path]] = {}
     right: dict[str, list[Path]] = {}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import Done
 
+from mssync.cli import making
 from mssync.media.video import iter_frames
 
 Run = Callable[..., Done]
@@ -71,6 +72,37 @@ def test_force_never_writes_over_the_speech_of_another_line(
     done = mssync_cli("animate", tmp_path / "pairs.csv", "-o", tmp_path, "--force")
     assert done.code == 2 and "would replace a file" in done.err and "1 of 2" in done.out
     assert (tmp_path / "second.mp4").read_bytes() == before and (tmp_path / "third.mp4").exists()
+
+
+def test_a_run_goes_on_where_it_ended(mssync_cli: Run, photo: Path, short_voice: Path, tmp_path: Path) -> None:
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    for name in ("a.png", "b.png"):
+        shutil.copy(photo, photos / name)
+    words = ("animate", photos, short_voice, "-o", out, "--takes", 2, "--skip-existing")
+    assert mssync_cli(*words).code == 0
+    whole = {p.name: p.read_bytes() for p in out.iterdir()}
+    (out / "a-2.mp4").unlink()
+    stamp = (out / "a-1.mp4").stat().st_mtime_ns
+    done = mssync_cli(*words)
+    assert done.code == 0 and "1 of 2 pairs made, 1 there already" in done.out
+    assert {p.name: p.read_bytes() for p in out.iterdir()} == whole  # take 2 with its own seed again
+    assert (out / "a-1.mp4").stat().st_mtime_ns == stamp
+
+
+def test_thousands_of_missing_files_are_told_before_anything_is_loaded(
+    mssync_cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("work was begun")
+
+    monkeypatch.setattr(making, "load_head", never)
+    monkeypatch.setattr("mssync.media.targets.ready_video", never)
+    lines = ["photo,speech", *(f"p{n}.png,s{n}.wav" for n in range(3000))]
+    (tmp_path / "pairs.csv").write_text("\n".join(lines))
+    done = mssync_cli("animate", tmp_path / "pairs.csv", "-o", tmp_path / "out")
+    assert done.code == 2 and "0 of 3000" in done.out
+    assert "p0.png does not exist" in done.err and "2980 more pairs" in done.err and done.err.count("\n") == 21
 
 
 @pytest.mark.parametrize("table", ["nonsense", "photo,voice\na,b\n", "photo,speech\n", ""])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,11 +24,14 @@ from mssync.cli.options import (
 )
 from mssync.errors import InputError, MssyncError
 
+Target = tuple[Path, Path | None, int]  # a video, its motion file, the seed
+
 if TYPE_CHECKING:
     from mssync.animation import Animation
     from mssync.pipeline import Options, TalkingHead
 
 SOME_FAILED = 2
+SHOWN_PROBLEMS = 20
 
 
 def register(app: typer.Typer) -> None:
@@ -69,6 +73,12 @@ def animate(
     model: ModelOption = "default",
     device: DeviceOption = "cpu",
     force: ForceOption = False,
+    skip_existing: Annotated[
+        bool,
+        typer.Option(
+            "--skip-existing", help="Many at once: leave out videos that are there, whatever options made them."
+        ),
+    ] = False,
 ) -> None:
     """Let a photo speak.
 
@@ -78,9 +88,10 @@ def animate(
     **Many at once:** OUT is then a folder. Two folders: photo and speech of the same name belong together.
     A folder and a file: every photo with that speech, or that photo with every speech. A CSV file: a line
     `photo,speech` or `photo,speech,out`, then one pair a line; paths count from the CSV file's folder. A bad pair
-    is reported and skipped, the rest goes on; the exit code is 2 when any pair failed.
+    is reported and skipped, the rest goes on; the exit code is 2 when any pair failed. A run that was ended early goes
+    on with `--skip-existing`: only whole videos ever stand under their names.
     """
-    from mssync.batch import is_batch, read_pairs
+    from mssync.batch import checked, is_batch, read_pairs
 
     options: Options = {
         "seed": seed, "head": 0.0 if still else head, "mouth": mouth, "blink": blink, "size": parse_size(size),
@@ -89,28 +100,37 @@ def animate(
     if not is_batch(photo, speech):
         if speech is None:
             raise InputError(f"Name the speech for {photo}: mssync animate PHOTO SPEECH -o OUT.mp4.")
-        targets = _take_targets(photo, speech, out, motion_out, takes, options, force)
+        if skip_existing:
+            raise InputError("--skip-existing is for many at once (folders or a CSV file); leave it out.")
+        targets = _take_targets(photo, speech, out, motion_out, takes, options, force, skip_existing)
         inputs = ((photo, "photo"), (speech, "sound"), (head_from, "motion"))
         _make_takes(load_head(model, device, inputs), photo, speech, targets, options, force)
         return
     if motion_out is not None:
         raise InputError("--motion-out names one file; animate the pairs one by one to save their motions.")
-    pairs = read_pairs(photo, speech, out, "" if background is Background.none else ".mp4", takes)
+    ending = "" if background is Background.none else ".mp4"
+    pairs = [checked(pair) for pair in read_pairs(photo, speech, out, ending, takes)]
     _make_folder(out)
-    talking = load_head(model, device, [(head_from, "motion")])
-    failed = 0
-    for pair in pairs:
+    bad = [pair.problem for pair in pairs if pair.problem]
+    for problem in bad[:SHOWN_PROBLEMS]:
+        say(f"Skipped: {problem}")
+    if len(bad) > SHOWN_PROBLEMS:
+        say(f"Skipped: {len(bad) - SHOWN_PROBLEMS} more pairs for reasons of this kind.")
+    good = [pair for pair in pairs if not pair.problem]
+    talking = load_head(model, device, [(head_from, "motion")]) if good else None
+    made = there = 0
+    for pair in good:
+        assert talking is not None
         try:
-            if pair.problem:
-                raise InputError(pair.problem)
             _make_folder(pair.out.parent)
-            targets = _take_targets(pair.photo, pair.speech, pair.out, None, takes, options, force)
-            _make_takes(talking, pair.photo, pair.speech, targets, options, force)
+            left = _take_targets(pair.photo, pair.speech, pair.out, None, takes, options, force, skip_existing)
+            _make_takes(talking, pair.photo, pair.speech, left, options, force)
+            made, there = made + bool(left), there + (not left)
         except MssyncError as error:
-            failed += 1
             say(f"Skipped: {error}")
-    typer.echo(f"{out}: {len(pairs) - failed} of {len(pairs)} pairs made")
-    if failed:
+    known = f", {there} there already" if skip_existing else ""
+    typer.echo(f"{out}: {made} of {len(pairs)} pairs made{known}")
+    if made + there < len(pairs):
         raise typer.Exit(SOME_FAILED)
 
 
@@ -157,17 +177,28 @@ def demo(
 
 
 def _take_targets(
-    photo: Path, speech: Path, out: Path, motion_out: Path | None, takes: int, options: Options, force: bool
-) -> list[tuple[Path, Path | None]]:
-    """Names of all videos and motions to make, each checked before the first one is begun."""
+    photo: Path,
+    speech: Path,
+    out: Path,
+    motion_out: Path | None,
+    takes: int,
+    options: Options,
+    force: bool,
+    skip_existing: bool,
+) -> list[Target]:
+    """All videos and motions to make, each name checked before the first one is begun."""
     from mssync.media.targets import ready_file, ready_video
 
-    head_from = options["head_from"]
+    head_from, first = options["head_from"], options["seed"]
     inputs = [photo, speech, *([head_from] if isinstance(head_from, Path) else [])]
-    targets = [(out, motion_out)]
+    targets: list[Target] = [(out, motion_out, first)]
     if takes > 1:
-        targets = [(_numbered(out, n), motion_out and _numbered(motion_out, n)) for n in range(1, takes + 1)]
-    for video, rows in targets:
+        targets = [
+            (_numbered(out, n), motion_out and _numbered(motion_out, n), first + n - 1) for n in range(1, takes + 1)
+        ]
+    if skip_existing:
+        targets = [target for target in targets if not os.path.lexists(target[0])]
+    for video, rows, _ in targets:
         ready_video(video, force=force, alpha=options["background"] == "none", inputs=inputs)
         if rows is not None:
             if rows.suffix.lower() != ".npz":
@@ -177,17 +208,11 @@ def _take_targets(
 
 
 def _make_takes(
-    head: TalkingHead,
-    photo: Path,
-    speech: Path,
-    targets: list[tuple[Path, Path | None]],
-    options: Options,
-    force: bool,
+    head: TalkingHead, photo: Path, speech: Path, targets: list[Target], options: Options, force: bool
 ) -> None:
-    first = options["seed"]
-    for take, (video, rows) in enumerate(targets):
+    for video, rows, seed in targets:
         start = time.perf_counter()
-        options = {**options, "seed": first + take}
+        options = {**options, "seed": seed}
         _save(head.animate(photo, speech, **options), video, rows, force, start)
 
 
