@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import IO, Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image as Pil
 
 from mssync.errors import InputError
 from mssync.face.tracking import MIN_FACE, Face, FaceTracker, check_face
 from mssync.media.audio import MIN_SECONDS, SPEECH_RATE, iter_sound, probe_sound, save_wav
 from mssync.media.files import PathLike
-from mssync.media.image import Image, load_image
+from mssync.media.held import KeptFile, array_of, content_of, pixels_of, rate_and_samples, samples_of
+from mssync.media.image import Image, load_image, upright_rgb
 from mssync.motion.space import FPS
 
 Array = NDArray[np.float32]
-Photo = PathLike | NDArray[np.uint8]
-Voice = PathLike | Array
+# What may be held in memory instead of a file: see mssync.media.held.
+Photo = PathLike | NDArray[Any] | Pil.Image | bytes | IO[bytes]
+Voice = PathLike | NDArray[Any] | bytes | IO[bytes] | tuple[int, NDArray[Any]]
 Size = int | Literal["native"] | None
 
 DEFAULT_SIDE: Final = 1080
@@ -46,23 +50,25 @@ class Speech:
         samples: how many at 16 kHz.
         path: the file.
         array: ``(samples,)`` float32 mono in [-1, 1] at 16 kHz, where there is no file.
+        kept: holds the file on the disk where it was made from what a program held in memory.
     """
 
     samples: int
     path: Path | None = None
     array: Array | None = None
+    kept: KeptFile | None = None
 
     @staticmethod
-    def open(source: PathLike | Array) -> Speech:
-        """Take a sound file (or the sound of a video), or mono samples at 16 kHz.
+    def open(source: Voice) -> Speech:
+        """Take a sound file (or the sound of a video), its bytes, samples at 16 kHz, or a pair (rate, samples).
 
         The file is decoded once from end to end, so that its length is known and damage shows before the long work.
 
         Raises:
             InputError: it cannot be read, breaks off, or holds under 0.2 seconds.
         """
-        if isinstance(source, np.ndarray):
-            return Speech(len(source), array=_checked_samples(source))
+        if not isinstance(source, str | os.PathLike):
+            return _held_speech(source)
         path = Path(source)
         promised = _promised_seconds(path)
         samples = sum(map(len, iter_sound(path)))
@@ -103,7 +109,8 @@ def load_photo(photo: Photo, size: Size) -> tuple[Image, float]:
     """Read a photo and bring it to its size.
 
     Args:
-        photo: a picture file, or ``(H, W, 3)`` RGB or ``(H, W, 4)`` RGBA uint8.
+        photo: a picture file, its bytes or an open file, a Pillow picture, or an array (see
+            :func:`mssync.media.held.pixels_of`).
         size: longer side in pixels, or ``"native"``; None: the photo's own, at most 1080.
     Returns:
         the picture, and the factor by which it was scaled.
@@ -112,7 +119,7 @@ def load_photo(photo: Photo, size: Size) -> tuple[Image, float]:
     """
     if size is not None and size != "native" and not SIDES[0] <= size <= SIDES[1]:
         raise InputError(f"--size must lie between {SIDES[0]} and {SIDES[1]} pixels or be native, not {size}.")
-    image = _array_image(photo) if isinstance(photo, np.ndarray) else load_image(photo)
+    image = load_image(photo) if isinstance(photo, str | os.PathLike) else _held_image(photo)
     if image.alpha is not None and image.alpha.max() < SEEN_ALPHA:
         raise InputError(f"{image.name} is fully transparent, so there is nothing to see; give an opaque picture.")
     native = max(image.width, image.height)
@@ -154,11 +161,14 @@ def choose_face(tracker: FaceTracker, image: Image, number: int, scale: float) -
     return face
 
 
-def _array_image(pixels: NDArray[np.uint8]) -> Image:
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or 0 in pixels.shape:
-        raise InputError(
-            f"A photo as an array must be (height, width, 3 or 4) uint8, not {pixels.dtype} of shape {pixels.shape}."
-        )
+def _held_image(photo: object) -> Image:
+    """A photo that is no file name."""
+    if isinstance(photo, Pil.Image):
+        return upright_rgb(photo, "the photo")
+    content = content_of(photo, "photo")
+    if content is not None:
+        return load_image(content)
+    pixels = pixels_of(array_of(photo, "photo"))
     alpha = np.ascontiguousarray(pixels[..., 3]) if pixels.shape[2] == 4 else None
     return Image(np.ascontiguousarray(pixels[..., :3]), alpha, "the photo")
 
@@ -185,14 +195,18 @@ def _promised_seconds(path: Path) -> float:
     return seconds
 
 
-def _checked_samples(samples: Array) -> Array:
-    if samples.ndim != 1 or samples.dtype.kind != "f" or not np.isfinite(samples).all():
-        raise InputError(
-            f"Speech as an array must be one channel of floats in [-1, 1] at {SPEECH_RATE} Hz, "
-            f"not {samples.dtype} of shape {samples.shape}; convert it, or name a file."
-        )
-    if len(samples) < MIN_SECONDS * SPEECH_RATE:
-        raise InputError(
-            f"The speech has only {len(samples) / SPEECH_RATE:.2f} s of sound; give at least {MIN_SECONDS} s."
-        )
-    return np.clip(samples, -1.0, 1.0).astype(np.float32)
+def _held_speech(source: object) -> Speech:
+    """A voice that is no file name: one channel at 16 kHz stays an array, all else becomes a file for its lifetime."""
+    content = content_of(source, "speech")
+    if content is not None:
+        kept = KeptFile("speech")
+        kept.path.write_bytes(content)
+        return replace(Speech.open(kept.path), kept=kept)
+    rate, samples = rate_and_samples(source) or (SPEECH_RATE, samples_of(array_of(source, "speech")))
+    if len(samples) < MIN_SECONDS * rate:
+        raise InputError(f"The speech has only {len(samples) / rate:.2f} s of sound; give at least {MIN_SECONDS} s.")
+    if samples.ndim == 1 and rate == SPEECH_RATE:
+        return Speech(len(samples), array=samples)
+    kept = KeptFile("speech.wav")
+    save_wav(kept.path, samples, rate, force=True)
+    return replace(Speech.open(kept.path), kept=kept)

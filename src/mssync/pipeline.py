@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import RLock
@@ -113,8 +114,11 @@ class TalkingHead:
         """Let a photo speak.
 
         Args:
-            photo: a picture file, or ``(H, W, 3)`` RGB or ``(H, W, 4)`` RGBA uint8.
-            speech: a sound file or video, or ``(n,)`` float mono in [-1, 1] at 16 kHz; at least 0.2 s.
+            photo: a picture file, its bytes, a file open in binary mode, a Pillow picture (its EXIF orientation is
+                applied), or an array or tensor: (H, W), or (H, W, 1, 3 or 4), uint8, uint16, or floats in [0, 1].
+            speech: a sound file or video, its bytes, a file open in binary mode, samples at 16 kHz, or a pair
+                ``(rate, samples)``. Samples are (n,), (n, channels) or (channels, n); integers are scaled by their
+                type, floats lie in [-1, 1]. At least 0.2 s.
             seed: another motion for the same speech; the same seed gives the same motion again.
             head: amount of head motion, 0 (still) to 3; 1 = as generated, or as recorded with ``head_from``.
             mouth: how far the mouth opens, 0 to 3.
@@ -222,7 +226,7 @@ class TalkingHead:
             raise InputError(f"--background is keep or none, not {background!r}.")
         with self._lock:
             key = None
-            if not isinstance(photo, np.ndarray):
+            if isinstance(photo, str | os.PathLike):
                 path = Path(photo)
                 key = (path, path.stat().st_mtime_ns if path.exists() else 0, size, number, background)
                 if self._last is not None and self._last[0] == key:
@@ -330,4 +334,4 @@ def handed_over(recorded: Array, drawn: Array, first: int) -> Array:
 
 
 def _paths(*sources: object) -> tuple[Path, ...]:
-    return tuple(Path(s) for s in sources if s is not None and not isinstance(s, np.ndarray | Motion))  # type: ignore[arg-type]
+    return tuple(Path(s) for s in sources if isinstance(s, str | os.PathLike))

@@ -209,7 +209,7 @@ def test_arrays_are_as_good_as_files(
     out = made.save(tmp_path / "o.mp4")
     assert len(load_sound(out)) == pytest.approx(16_000, abs=64)
     assert np.corrcoef(load_sound(out)[:16_000], voice_samples[:16_000])[0, 1] > 0.95
-    for bad in (np.zeros(100, np.float32), np.zeros((16_000, 2), np.float32), np.zeros(16_000, np.int16)):
+    for bad in (np.zeros(100, np.float32), np.zeros((16_000, 2, 2), np.float32), np.full(16_000, 3e4)):
         with pytest.raises(InputError):
             talking_head.animate(photo, bad)
     with pytest.raises(InputError):

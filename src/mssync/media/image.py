@@ -80,48 +80,47 @@ class Image:
         return Image(np.ascontiguousarray(small[..., :3]), alpha, self.name)
 
 
-def load_image(path: PathLike, max_pixels: int = MAX_PIXELS) -> Image:
+def load_image(path: PathLike | bytes, max_pixels: int = MAX_PIXELS) -> Image:
     """Read a photo: JPEG, PNG, WebP, GIF and other animations (first frame), BMP, TIFF, AVIF.
 
     16-bit, greyscale, palette and CMYK pictures become 8-bit RGB, an embedded colour profile is converted to
     sRGB, and the EXIF orientation is applied. The size is checked in the header, before anything is decoded.
 
     Args:
-        path: the file.
+        path: the file, or what it holds.
         max_pixels: the largest width x height accepted.
 
     Raises:
         InputError: no such file, empty, damaged, not a picture, or too large.
     """
-    source = readable_file(path, "photo")
+    opened = io.BytesIO(path) if isinstance(path, bytes) else readable_file(path, "photo")
+    named, name = ("The photo", "the photo") if isinstance(opened, io.BytesIO) else (f"The photo {opened}", opened.name)
     Pil.init()
     formats = [name for name in _FORMATS if name in Pil.OPEN]
-    too_large = f"The photo {source} has over {max_pixels / 1e6:g} megapixels; make it smaller (12 are plenty)."
+    too_large = f"{named} has over {max_pixels / 1e6:g} megapixels; make it smaller (12 are plenty)."
     # Pillow warns about large pictures; the limit here is ours and has a sentence of its own.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            with Pil.open(source, formats=formats) as picture:
+            with Pil.open(opened, formats=formats) as picture:
                 if picture.width * picture.height > max_pixels:
                     raise InputError(too_large)
                 picture.load()
-                return _upright_rgb(picture, source.name)
+                return upright_rgb(picture, name)
         except InputError:
             raise
         except Pil.DecompressionBombError as error:
             raise InputError(too_large) from error
         except UnidentifiedImageError as error:
             raise (
-                misplaced(source, "photo")
-                or InputError(
-                    f"The photo {source} is damaged or not a picture of a known kind; save it as JPEG or PNG."
-                )
+                misplaced(opened, "photo")
+                or InputError(f"{named} is damaged or not a picture of a known kind; save it as JPEG or PNG.")
             ) from error
         except Exception as error:  # damaged files make Pillow's readers raise nearly any type
-            raise InputError(f"The photo {source} is damaged or cut off; save it again as JPEG or PNG.") from error
+            raise InputError(f"{named} is damaged or cut off; save it again as JPEG or PNG.") from error
 
 
-def _upright_rgb(picture: Pil.Image, name: str) -> Image:
+def upright_rgb(picture: Pil.Image, name: str) -> Image:
     """Turn a decoded Pillow picture of any mode into an :class:`Image`."""
     try:
         turn = _UPRIGHT.get(picture.getexif().get(ExifTags.Base.Orientation, 1))

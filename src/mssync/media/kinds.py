@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
@@ -146,14 +147,15 @@ def _text(head: bytes) -> Kind | None:
     return None
 
 
-def misplaced(path: Path, what: str) -> InputError | None:
+def misplaced(path: Path | io.BytesIO, what: str) -> InputError | None:
     """The refusal of a file whose kind is not what was wanted; ``None`` where its kind is no reason.
 
     Args:
-        path: the file.
+        path: the file, or its content.
         what: the noun for what was wanted: ``"photo"``, ``"sound"`` or ``"video"``.
     """
-    kind = kind_of(path)
+    named = f"The {what} {path}" if isinstance(path, Path) else f"The {what}"
+    kind = kind_of(path) if isinstance(path, Path) else kind_of_bytes(path.getvalue()[:_HEAD_BYTES])
     if kind is None:
         return None
     if what == "photo":
@@ -173,4 +175,4 @@ def misplaced(path: Path, what: str) -> InputError | None:
         advice = "give a video that shows the person"
     else:
         return None
-    return InputError(f"The {what} {path} is {kind.name}; {advice}.")
+    return InputError(f"{named} is {kind.name}; {advice}.")
