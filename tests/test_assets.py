@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from mssync import assets
-from mssync.assets import Asset, PackageMember, asset_path, list_assets
+from mssync.assets import Asset, PackageMember, asset_bytes, asset_path, list_assets
 from mssync.errors import AssetError
 
 PAYLOAD = bytes(range(256)) * 40
@@ -77,7 +77,6 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("MSSYNC_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("MSSYNC_OFFLINE", raising=False)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(assets, "_verified", set())
     monkeypatch.setattr(assets, "_failed", {})
     return tmp_path / "cache"
 
@@ -184,13 +183,33 @@ def test_a_cache_folder_of_nobody_is_a_sentence(monkeypatch: pytest.MonkeyPatch)
         asset_path("face_landmarker.task")
 
 
-def test_hash_is_computed_once_per_process(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    register(monkeypatch)
+def test_a_file_replaced_after_its_first_use_is_noticed(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    register(monkeypatch, urls=("http://127.0.0.1:1/toy",))
     cache.mkdir()
     (cache / NAME).write_bytes(PAYLOAD)
-    first = asset_path(NAME)
-    monkeypatch.setattr(assets, "_state", lambda *_: pytest.fail("hashed again"))
-    assert asset_path(NAME) == first
+    assert asset_bytes(NAME, fetch=False) == PAYLOAD
+    (cache / NAME).write_bytes(PAYLOAD[::-1])
+    with pytest.raises(AssetError, match="damaged"):
+        asset_bytes(NAME, fetch=False)
+
+
+def test_what_every_video_needs_is_shipped(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MSSYNC_OFFLINE", "1")
+    for name in ("face_landmarker.task", "selfie_segmentation.tflite"):
+        assert hashlib.sha256(asset_bytes(name)).hexdigest() == assets.ASSETS[name].sha256
+    assert not cache.exists()
+
+
+def test_a_damaged_shipped_file_is_repaired_from_the_cache(
+    cache: Path, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.files["/toy"] = PAYLOAD
+    register(monkeypatch, urls=(f"{server.url}/toy",), shipped=True)
+    monkeypatch.setattr(assets, "SHIPPED", tmp_path)
+    (tmp_path / NAME).write_bytes(PAYLOAD[::-1])
+    assert asset_path(NAME) == cache / NAME and asset_bytes(NAME) == PAYLOAD
+    (tmp_path / NAME).write_bytes(PAYLOAD)
+    assert asset_path(NAME) == tmp_path / NAME
 
 
 @pytest.mark.parametrize("wrong", [PAYLOAD[:-1], PAYLOAD + b"x" * 10_000_000, PAYLOAD[::-1], b""])

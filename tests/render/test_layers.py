@@ -62,7 +62,7 @@ def test_grabcut_stands_in(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> None:
         raise AssetError(f"no {name}")
 
-    monkeypatch.setattr(matte, "asset_path", missing)
+    monkeypatch.setattr(matte, "asset_bytes", missing)
     rgb, points = photo("hopper").rgb, face("hopper").points
     alpha = matte.person_matte(rgb, points)
     assert alpha.shape == rgb.shape[:2] and alpha.min() >= 0 and alpha.max() <= 1

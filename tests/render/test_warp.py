@@ -22,7 +22,7 @@ def scenes() -> dict[str, Scene]:
         raise AssetError(f"no {name}")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(matte, "asset_path", missing)
+        patch.setattr(matte, "asset_bytes", missing)
         return {name: RENDERER.prepare(photo(name), face(name)) for name in ("hopper", "astronaut")}
 
 
@@ -176,7 +176,7 @@ def test_rgba_has_the_whole_body(scenes: dict[str, Scene], monkeypatch: pytest.M
     def missing(name: str) -> None:
         raise AssetError(f"no {name}")
 
-    monkeypatch.setattr(matte, "asset_path", missing)
+    monkeypatch.setattr(matte, "asset_bytes", missing)
     alpha = RENDERER.render_rgba(scene, still(face("astronaut")))[..., 3]
     assert alpha[scene.near[3] + 10 :, 200:260].mean() > 128
     assert alpha[20, 20] == 0

@@ -6,9 +6,9 @@ against that pipeline's own.
 
 from __future__ import annotations
 
+import io
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -89,20 +89,21 @@ class FaceNetworks:
     """The three networks, loaded once; several threads may use them at the same time.
 
     Args:
-        task: path of ``face_landmarker.task``.
+        task: content of ``face_landmarker.task``.
         threads: LiteRT threads per network.
+        name: of the file, for the error.
     Raises:
-        AssetError: the file is not the expected zip.
+        AssetError: it is not the expected zip.
     """
 
-    def __init__(self, task: Path, threads: int = 2) -> None:
+    def __init__(self, task: bytes, threads: int = 2, name: str = "face_landmarker.task") -> None:
         try:
-            with zipfile.ZipFile(task) as z:
+            with zipfile.ZipFile(io.BytesIO(task)) as z:
                 parts = [
                     z.read(n + ".tflite") for n in ("face_detector", "face_landmarks_detector", "face_blendshapes")
                 ]
         except (OSError, KeyError, zipfile.BadZipFile) as e:
-            raise AssetError(f"{task} is not a face model file; delete it and run `mssync models fetch`.") from e
+            raise AssetError(f"{name} is not the face model file; leave it out, or run `mssync models fetch`.") from e
         self._detector, self._mesh, self._blend = (_Net(p, threads) for p in parts)
         self._anchors = _anchors()
 

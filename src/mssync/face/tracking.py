@@ -14,8 +14,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mssync.assets import asset_path
-from mssync.errors import InputError
+from mssync.assets import asset_bytes
+from mssync.errors import AssetError, InputError
 from mssync.face.networks import FaceNetworks, Roi
 from mssync.face.topology import OUTER_EYE_CORNERS, TEMPLES
 
@@ -124,7 +124,11 @@ class FaceTracker:
     """
 
     def __init__(self, threads: int = 2, task: Path | None = None) -> None:
-        self._nets = FaceNetworks(task or asset_path("face_landmarker.task"), threads)
+        try:
+            content = task.read_bytes() if task else asset_bytes("face_landmarker.task")
+        except OSError as error:
+            raise AssetError(f"{task} cannot be read: {error.strerror or error}.") from error
+        self._nets = FaceNetworks(content, threads, str(task or "face_landmarker.task"))
 
     def detect(self, rgb: Rgb, max_faces: int = 16) -> list[Face]:
         """All faces of a picture, largest first.

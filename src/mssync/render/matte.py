@@ -7,13 +7,14 @@ points takes its place (docs/adr/0003-matte.md).
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mssync.assets import asset_path
+from mssync.assets import asset_bytes
 from mssync.errors import AssetError
 from mssync.face.topology import FACE_OVAL
 
@@ -37,7 +38,8 @@ def person_matte(rgb: Rgb, points: Array) -> Array:
     """
     try:
         coarse = _segment(rgb)
-    except AssetError:
+    except AssetError as error:
+        warnings.warn(f"The person's outline is found from colours alone. {error}", stacklevel=2)
         coarse = _grabcut(rgb, points)
     face = np.zeros(rgb.shape[:2], np.uint8)
     cv2.fillPoly(face, [np.round(points[list(FACE_OVAL), :2]).astype(np.int32)], 1)
@@ -84,7 +86,7 @@ def guided_filter(guide: Array, values: Array, radius: int, eps: float) -> Array
 def _segment(rgb: Rgb) -> Array:
     from ai_edge_litert.interpreter import Interpreter
 
-    net: Any = Interpreter(model_path=str(asset_path("selfie_segmentation.tflite")), num_threads=2)
+    net: Any = Interpreter(model_content=asset_bytes("selfie_segmentation.tflite"), num_threads=2)
     net.allocate_tensors()
     x = cv2.resize(rgb, (_NET_SIZE, _NET_SIZE), interpolation=cv2.INTER_AREA).astype(np.float32)[None] / 255
     net.set_tensor(net.get_input_details()[0]["index"], x)
