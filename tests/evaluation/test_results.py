@@ -10,6 +10,7 @@ import pytest
 from report_samples import result, row, scores
 
 from mssync.errors import InputError, OutputError
+from mssync.evaluation.report_parts import not_run_list
 from mssync.evaluation.results import (
     FORMAT,
     GENERATED,
@@ -136,6 +137,19 @@ def test_the_table_has_real_footage_first_and_says_what_was_not_run() -> None:
     gap = next(line for line in lines if line.startswith("silence.gap"))
     assert gap.split() == ["silence.gap", "[iod]", "0.1", "0.2", "0.2", "low"]
     assert lines[-1] == "not run: sync.lse_c: The <b>weights</b> were not given."
+
+
+def test_a_reason_is_that_of_the_system_on_trial() -> None:
+    def rows_with(why: str) -> list[Score]:
+        return [Score.not_run("picture.psnr", "dB", "high", why)]
+
+    made = result([
+        row("a", REAL, P, rows_with("There is no paired reference.")),
+        row("a", GENERATED, P, rows_with("The shapes differ.")),
+    ])  # fmt: skip
+    assert text_table(made).splitlines()[-1] == "not run: picture.psnr: The shapes differ."
+    assert "The shapes differ." in not_run_list(made["summary"])
+    assert "paired reference" not in not_run_list(made["summary"])
 
 
 def test_the_table_marks_what_a_baseline_beats() -> None:

@@ -69,7 +69,10 @@ class PixelDistance:
         if real is not None:
             shapes = seen.track.width * real.track.height, seen.track.height * real.track.width
             if abs(shapes[0] / shapes[1] - 1) > _SAME_SHAPE:
-                self._why = "The reference has another shape than the video, so its pixels have no partners."
+                self._why = (
+                    f"The reference has another shape ({real.track.width} x {real.track.height}) than the video "
+                    f"({seen.track.width} x {seen.track.height}), so its pixels have no partners."
+                )
         self._psnr: list[float] = []
         self._ssim: list[float] = []
 

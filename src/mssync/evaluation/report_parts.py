@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
-from mssync.evaluation.results import REAL, number
+from mssync.evaluation.results import REAL, number, reason
 
 # Group of scores (the first part of their keys; two parts for sync) -> heading, and a sentence for the reader.
 GROUPS: Final = {
@@ -176,8 +176,7 @@ def not_run_list(summary: Iterable[Mapping[str, Any]]) -> str:
     reasons: dict[str, list[str]] = {}
     for entry in summary:
         if not was_run(entry):
-            note = next((c["note"] for c in entry["systems"].values() if c["note"]), "no reason given")
-            reasons.setdefault(note, []).append(entry["key"])
+            reasons.setdefault(reason(entry), []).append(entry["key"])
     if not reasons:
         return ""
     items = "".join(

@@ -284,8 +284,7 @@ def text_table(result: Result) -> str:
     for entry in result["summary"]:
         cells = entry["systems"]
         if all(cell["median"] is None for cell in cells.values()):
-            note = next((cell["note"] for cell in cells.values() if cell["note"]), "")
-            silent.setdefault(note, []).append(entry["key"])
+            silent.setdefault(reason(entry), []).append(entry["key"])
             continue
         unit = f" [{entry['unit']}]" if entry["unit"] else ""
         remarks = [f"! beaten by {', '.join(entry['beaten_by'])}"] if entry["beaten_by"] else []
@@ -300,6 +299,12 @@ def text_table(result: Result) -> str:
     ]
     text += [f"not run: {', '.join(keys)}: {note}" for note, keys in silent.items()]
     return "\n".join(text)
+
+
+def reason(entry: Mapping[str, Any]) -> str:
+    """Why a score of the summary was not run, as its last system has it: real footage's own reason is another."""
+    notes = [cell["note"] for name, cell in entry["systems"].items() if cell["note"]]
+    return str(notes[-1]) if notes else "no reason given"
 
 
 def number(value: float | None) -> str:
