@@ -273,3 +273,11 @@ def test_no_native_library_of_the_runtime_needs_a_system_library() -> None:
             continue
         foreign.setdefault(needed, set()).add(asking)
     assert not foreign
+
+
+def test_one_version_number() -> None:
+    """The package, its metadata, the citation and the changelog name the same version."""
+    version = mssync.__version__
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"] == version
+    assert re.search(r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text("utf-8"), re.M).group(1) == version  # type: ignore[union-attr]
+    assert re.search(r"^## (\d\S+)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M).group(1) == version  # type: ignore[union-attr]

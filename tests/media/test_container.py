@@ -57,3 +57,22 @@ def test_metadata_that_is_no_utf8(tmp_path: Path) -> None:
     path.write_bytes(data.replace(b"encoder=L", b"encoder=\xff"))
     with open_media(path, "sound") as container:
         assert len(container.streams) == 1
+
+
+@pytest.mark.parametrize(("version", "told"), [("18.0.0", True), ("19.0.2", False), ("20.1.0", False)])
+def test_every_pyav_is_asked_in_words_it_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, told: bool
+) -> None:
+    path = write_sound(tmp_path / "s.wav", tone(0.3))
+    asked: list[dict[str, object]] = []
+    opened = av.open
+
+    def watched(*args: object, **options: object) -> object:
+        asked.append(dict(options))
+        return opened(*args, **{k: v for k, v in options.items() if k != "metadata_errors"})  # type: ignore[call-overload]
+
+    monkeypatch.setattr(av, "open", watched)
+    monkeypatch.setattr(av, "__version__", version)
+    with open_media(path, "sound"):
+        pass
+    assert [("metadata_errors" in options) for options in asked] == [told]

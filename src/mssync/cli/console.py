@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import metadata
 
 from mssync.errors import InputError
 
@@ -79,5 +80,14 @@ def extra(name: str) -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         raise InputError(
-            f"This command needs the package {error.name!r}; install it with: python -m pip install 'mssync[{name}]'."
+            f"This command needs the package {error.name!r}; install what the {name!r} commands need with: "
+            f"python -m pip install {' '.join(_requirements(name))}"
         ) from error
+
+
+def _requirements(name: str) -> list[str]:
+    """The packages of an optional part, quoted for a shell: right for a clone and for a wheel alike."""
+    marker = f'extra == "{name}"'
+    lines = [r.replace("'", '"') for r in metadata.requires("mssync") or []]
+    wanted = [r.replace(f" and {marker}", "").replace(f"; {marker}", "") for r in lines if marker in r]
+    return [f"'{r}'" for r in wanted]

@@ -65,7 +65,7 @@ def scores(seen: Footage, weights: Path | None) -> list[Score]:
     try:
         from mssync.evaluation.syncnet import load_syncnet
     except ModuleNotFoundError as error:
-        raise InputError("LSE-C and LSE-D need PyTorch; install it with: pip install 'mssync[train]'.") from error
+        raise InputError("LSE-C and LSE-D need PyTorch; install it with: python -m pip install torch") from error
     lips, sound = _features(load_syncnet(weights), seen, windows)
     values = lse(lips, sound)
     return [Score(key, value, unit, "real") for (key, unit, _), value in zip(_KEYS, values, strict=True)]

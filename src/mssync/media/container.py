@@ -39,13 +39,16 @@ def open_media(path: PathLike, what: str) -> Iterator[InputContainer]:
         raise refusal
     with source.open("rb") as handle:
         try:
-            container = av.open(
-                handle, "r", container_options={"protocol_whitelist": "none"}, metadata_errors="replace"
-            )
+            container = av.open(handle, "r", container_options={"protocol_whitelist": "none"}, **_tag_errors())
         except (av.FFmpegError, OSError, ValueError) as error:
             raise (misplaced(source, what) or _unopened(source, what)) from error
         with container:
             yield container
+
+
+def _tag_errors() -> dict[str, Any]:
+    """How PyAV is asked to bear tags that are not UTF-8: before version 19 it has to be told, from 19 on it may not be."""
+    return {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 
 
 def _unopened(source: Path, what: str) -> InputError:
