@@ -63,7 +63,7 @@ def test_metadata_that_is_no_utf8(tmp_path: Path) -> None:
 def test_every_pyav_is_asked_in_words_it_knows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, told: bool
 ) -> None:
-    path = write_sound(tmp_path / "s.wav", tone(0.3))
+    path = write_sound(tmp_path / "s.wav", tone(0.3, 16000), 16000, "wav", "pcm_s16le")
     asked: list[dict[str, object]] = []
     opened = av.open
 

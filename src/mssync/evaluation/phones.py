@@ -108,7 +108,7 @@ def _decoder() -> Any:
         sphinx = import_module("pocketsphinx")
     except ImportError as e:
         raise InputError(
-            'Phones need PocketSphinx; install it with `python -m pip install pocketsphinx` on Python 3.11 to 3.13.'
+            "Phones need PocketSphinx; install it with `python -m pip install pocketsphinx` on Python 3.11 to 3.13."
         ) from e
     return sphinx.Decoder(samprate=RATE, bestpath=False, loglevel="FATAL")
 

@@ -47,7 +47,7 @@ def open_media(path: PathLike, what: str) -> Iterator[InputContainer]:
 
 
 def _tag_errors() -> dict[str, Any]:
-    """How PyAV is asked to bear tags that are not UTF-8: before version 19 it has to be told, from 19 on it may not be."""
+    """How PyAV is asked to bear tags that are not UTF-8; from version 19 on it takes no such word."""
     return {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 
 
