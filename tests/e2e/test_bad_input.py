@@ -198,23 +198,29 @@ def test_damaged_weights(
     expect_sentence(done, place, "model")
 
 
-def test_no_face_model_and_no_network(
+def test_an_empty_cache_and_no_network(
     mssync_cli: Run, photo: Path, short_voice: Path, tmp_path: Path, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """What a video needs is in the package; what only the evaluation needs is missed by name."""
     monkeypatch.setenv("MSSYNC_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("MSSYNC_OFFLINE", "1")
     done = mssync_cli("animate", photo, short_voice, "-o", place / "o.mp4")
-    expect_sentence(done, place, "face_landmarker.task", "MSSYNC_OFFLINE")
-    done = mssync_cli("models", "fetch")
-    assert done.code == 2 and "face_landmarker.task" in done.err
+    assert done.code == 0 and done.err == "", done
+    done = mssync_cli("models", "fetch", "face_recognition_sface_2021dec.onnx")
+    assert done.code == 2 and "MSSYNC_OFFLINE" in done.err
     done = mssync_cli("models", "list")
-    assert done.code == 0 and "missing" in done.out
+    assert done.code == 0 and "missing (optional)" in done.out and str(tmp_path / "cache") in done.out
 
 
 def test_the_models_that_are_here(mssync_cli: Run) -> None:
     done = mssync_cli("models", "list")
     assert done.code == 0, done.err
-    assert "default" in done.out and "face_landmarker.task" in done.out and "ready" in done.out
+    (line,) = (line for line in done.out.splitlines() if line.startswith("face_landmarker.task"))
+    assert "3.8" in line and "ready" in line and line.endswith("face_landmarker.task"), "nothing is cut"
+    done = mssync_cli("models", "fetch", "face_landmarker.task")
+    assert done.code == 0 and done.out.count(".task: ") == 1 and "sface" not in done.out
+    done = mssync_cli("models", "fetch", "nothing.onnx")
+    assert done.code == 2 and "nothing.onnx" in done.err and "face_landmarker.task" in done.err
 
 
 # ---- outputs ------------------------------------------------------------------------------------------------------

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from mssync.cli.console import say
-from mssync.errors import AssetError, MssyncError
+from mssync.errors import AssetError, InputError, MssyncError
 
 models = typer.Typer(help="Model files: which, where, present or not.", no_args_is_help=True)
 
@@ -18,38 +20,50 @@ def register(app: typer.Typer) -> None:
 @models.command("list")
 def list_models() -> None:
     """List the motion models that ship with mssync and the third-party files it uses."""
-    from rich.console import Console
-    from rich.table import Table
-
     from mssync.assets import list_assets
     from mssync.models import load_model, shipped_models
 
-    table = Table("name", "what", "licence", "state", "where", box=None)
+    rows = [("name", "what", "MB", "licence", "state", "where")]
     for name in shipped_models():
         try:
             model = load_model(name)
-            table.add_row(name, f"motion model {model.title}", "Apache-2.0", "ready", str(model.folder))
+            size = sum(file.stat().st_size for file in model.folder.iterdir())
+            rows.append((name, f"motion model {model.title}", _mb(size), "Apache-2.0", "ready", str(model.folder)))
         except MssyncError as error:
-            table.add_row(name, "motion model", "Apache-2.0", "damaged", str(error))
+            rows.append((name, "motion model", "", "Apache-2.0", "damaged", str(error)))
     for row in list_assets():
-        state = row.state if row.asset.required or row.state == "ready" else f"{row.state} (optional)"
-        table.add_row(row.asset.name, row.asset.purpose, row.asset.licence, state, str(row.path))
-    # Wide enough that no path is folded when the output goes to a file.
-    console = Console()
-    Console(width=None if console.is_terminal else 250).print(table)
+        asset = row.asset
+        state = row.state if asset.required or row.state == "ready" else f"{row.state} (optional)"
+        rows.append((asset.name, asset.purpose, _mb(asset.size), asset.licence, state, str(row.path)))
+    # Plain columns: a terminal folds what is too long, and nothing is cut when the output goes to a file.
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for line in rows:
+        typer.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:.1f}"
 
 
 @models.command("fetch")
-def fetch_models() -> None:
+def fetch_models(
+    names: Annotated[list[str] | None, typer.Argument(help="Which; all when not given.", metavar="NAME...")] = None,
+) -> None:
     """Fetch the third-party files now, to work offline later."""
-    from mssync.assets import ASSETS, asset_path
+    from mssync.assets import ASSETS, asset_path, list_assets
 
+    for name in names or ():
+        if name not in ASSETS:
+            raise InputError(f"There is no model file named {name!r}; known are: {', '.join(ASSETS)}.")
+    missing = {row.asset.name for row in list_assets() if row.state != "ready"}
     failed: AssetError | None = None
-    for name, asset in ASSETS.items():
+    for name in names or ASSETS:
+        if name in missing:
+            say(f"Fetching {name} ({_mb(ASSETS[name].size)} MB) ...")
         try:
             typer.echo(f"{name}: {asset_path(name)}")
         except AssetError as error:
-            if asset.required:
+            if ASSETS[name].required or names:
                 failed = error
             else:
                 say(f"Note: {error} It is optional.")
