@@ -32,13 +32,29 @@ def test_what_counts_as_many(tmp_path: Path) -> None:
 def test_two_folders_pair_by_name(tmp_path: Path) -> None:
     photos = touch(tmp_path / "p", "anna.jpg", "ben.PNG", "eva.jpg", "eva.png", "solo.webp", ".hidden.jpg", "x.txt")
     voices = touch(tmp_path / "v", "anna.wav", "ben.mp3", "eva.ogg", "alone.flac")
-    pairs = {p.out.name: p for p in read_pairs(photos, voices, OUT, ".mp4")}
+    with pytest.warns(UserWarning, match="x.txt"):
+        pairs = {p.out.name: p for p in read_pairs(photos, voices, OUT, ".mp4")}
     assert list(pairs) == ["alone.mp4", "anna.mp4", "ben.mp4", "eva.mp4", "solo.mp4"]
     assert (pairs["anna.mp4"].photo, pairs["anna.mp4"].speech) == (photos / "anna.jpg", voices / "anna.wav")
     assert not pairs["anna.mp4"].problem and not pairs["ben.mp4"].problem
     assert "solo.webp" in pairs["solo.mp4"].problem and "partner" in pairs["solo.mp4"].problem
     assert "alone.flac" in pairs["alone.mp4"].problem
     assert "eva.jpg and eva.png" in pairs["eva.mp4"].problem
+
+
+def test_what_is_left_out_of_a_folder_is_named(tmp_path: Path) -> None:
+    names = ["a.jfif", "b.JPG", "c.heic", "d.txt", "noending", ".hidden"]
+    photos, voices = touch(tmp_path / "p", *names), touch(tmp_path / "v", "a.mka", "b.spx", "c.ac3", "d.caf")
+    (photos / "inner.jpg").mkdir()
+    with pytest.warns(UserWarning, match="Left out of") as notes:
+        pairs = read_pairs(photos, Path("v.wav"), OUT, ".mp4")
+    assert [p.photo.name for p in pairs] == ["a.jfif", "b.JPG"]
+    assert str(notes[0].message).endswith(": c.heic, d.txt, inner.jpg/, noending.")
+    assert len(read_pairs(Path("me.png"), voices, OUT, ".mp4")) == 4  # and no note, or it would be an error
+    both = touch(tmp_path / "both", "a.jpg", "a.wav", "x.doc")
+    with pytest.warns(UserWarning) as notes:
+        (pair,) = read_pairs(both, both, OUT, ".mp4")
+    assert not pair.problem and all(str(n.message).endswith(": x.doc.") for n in notes)
 
 
 def test_a_folder_and_a_file(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import csv
 import io
 import os
 import re
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
@@ -18,11 +19,17 @@ from mssync.media.files import readable_file
 MAX_PAIRS: Final = 100_000
 MAX_CSV_BYTES: Final = 64 * 2**20
 DELIMITERS: Final = ",;\t|"
-PHOTO_ENDINGS: Final = {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".mpo"}
-SPEECH_ENDINGS: Final = {
-    ".wav", ".mp3", ".m4a", ".aac", ".ogg", ".oga", ".opus", ".flac", ".aif", ".aiff", ".wma", ".amr", ".webm",
-    ".mp4", ".mov", ".mkv", ".avi", ".mpg", ".mpeg", ".m4v",
-}  # fmt: skip
+PHOTO_ENDINGS: Final = frozenset({
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".pjpeg", ".pjp", ".jp2", ".png", ".apng", ".webp", ".gif", ".bmp",
+    ".dib", ".tif", ".tiff", ".avif", ".mpo", ".tga", ".ppm",
+})  # fmt: skip
+SPEECH_ENDINGS: Final = frozenset({
+    ".wav", ".wave", ".w64", ".bwf", ".mp3", ".mp2", ".mp1", ".mpga", ".m4a", ".m4b", ".aac", ".adts", ".ac3",
+    ".eac3", ".dts", ".ogg", ".oga", ".opus", ".spx", ".flac", ".aif", ".aiff", ".aifc", ".caf", ".au", ".snd",
+    ".wma", ".amr", ".3ga", ".mka", ".weba", ".wv", ".ape", ".tta", ".mpc", ".webm", ".mp4", ".mov", ".mkv", ".avi",
+    ".mpg", ".mpeg", ".m4v", ".3gp", ".3g2", ".wmv", ".asf", ".flv", ".ts", ".mts", ".m2ts", ".ogv", ".qt",
+})  # fmt: skip
+SHOWN_NAMES: Final = 10
 
 
 @dataclass(frozen=True)
@@ -96,7 +103,11 @@ def checked(pair: Pair) -> Pair:
 def _by_name(photos: Path, voices: Path, out: Path, ending: str) -> list[Pair]:
     left: dict[str, list[Path]] = {}
     right: dict[str, list[Path]] = {}
-    for paths, named in ((_files(photos, PHOTO_ENDINGS), left), (_files(voices, SPEECH_ENDINGS), right)):
+    one = photos.resolve() == voices.resolve()  # photos and voices in one folder
+    for paths, named in (
+        (_files(photos, PHOTO_ENDINGS, SPEECH_ENDINGS if one else frozenset()), left),
+        (_files(voices, SPEECH_ENDINGS, PHOTO_ENDINGS if one else frozenset()), right),
+    ):
         for path in paths:
             named.setdefault(path.stem, []).append(path)
     pairs = []
@@ -209,13 +220,27 @@ def _stays_inside(name: str) -> bool:
                for p in (PurePosixPath(name), PureWindowsPath(name)))  # fmt: skip
 
 
-def _files(folder: Path, endings: set[str]) -> list[Path]:
-    """Files of a folder (not of the folders inside) with one of the endings, by name; hidden ones left out."""
+def _files(folder: Path, endings: frozenset[str], others: frozenset[str] = frozenset()) -> list[Path]:
+    """Files of a folder with one of the endings, by name; what is left out is named in a note.
+
+    Args:
+        others: endings of files that are there for another reason. Hidden files are passed over without a word.
+    """
     try:
-        found = [p for p in folder.iterdir() if p.suffix.lower() in endings and not p.name.startswith(".")]
-        return sorted(p for p in found if p.is_file())
+        seen = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
+        found = [p for p in seen if p.suffix.lower() in endings and p.is_file()]
+        taken = set(found)
+        left = [p.name + "/" * p.is_dir() for p in seen if p not in taken and p.suffix.lower() not in others]
     except OSError as error:
         raise InputError(f"The folder {folder} cannot be read ({error.strerror}); check its rights.") from error
+    if left:
+        more = f" and {len(left) - SHOWN_NAMES} more" if len(left) > SHOWN_NAMES else ""
+        what = "photos" if endings is PHOTO_ENDINGS else "sounds"
+        warnings.warn(
+            f"Left out of {folder}, as their endings are not those of {what}: {', '.join(left[:SHOWN_NAMES])}{more}.",
+            stacklevel=2,
+        )
+    return found
 
 
 def _without_twins(pairs: list[Pair]) -> list[Pair]:
