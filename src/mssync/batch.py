@@ -20,8 +20,8 @@ MAX_PAIRS: Final = 100_000
 MAX_CSV_BYTES: Final = 64 * 2**20
 DELIMITERS: Final = ",;\t|"
 PHOTO_ENDINGS: Final = frozenset({
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".pjpeg", ".pjp", ".jp2", ".png", ".apng", ".webp", ".gif", ".bmp",
-    ".dib", ".tif", ".tiff", ".avif", ".mpo", ".tga", ".ppm",
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".pjpeg", ".pjp", ".png", ".apng", ".webp", ".gif", ".bmp",
+    ".tif", ".tiff", ".avif", ".mpo",
 })  # fmt: skip
 SPEECH_ENDINGS: Final = frozenset({
     ".wav", ".wave", ".w64", ".bwf", ".mp3", ".mp2", ".mp1", ".mpga", ".m4a", ".m4b", ".aac", ".adts", ".ac3",

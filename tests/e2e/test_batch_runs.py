@@ -105,6 +105,12 @@ def test_thousands_of_missing_files_are_told_before_anything_is_loaded(
     assert "p0.png does not exist" in done.err and "2980 more pairs" in done.err and done.err.count("\n") == 21
 
 
+def test_many_videos_do_not_go_into_one(mssync_cli: Run, photo: Path, tmp_path: Path) -> None:
+    done = mssync_cli("animate", photo, tmp_path, "-o", tmp_path / "batch.MP4")
+    assert done.code == 2 and "name a folder" in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("table", ["nonsense", "photo,voice\na,b\n", "photo,speech\n", ""])
 def test_a_csv_that_is_none(mssync_cli: Run, tmp_path: Path, table: str) -> None:
     (tmp_path / "p.csv").write_text(table)

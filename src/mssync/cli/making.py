@@ -22,7 +22,7 @@ from mssync.cli.options import (
     load_head,
     parse_size,
 )
-from mssync.errors import InputError, MssyncError
+from mssync.errors import InputError, MssyncError, OutputError
 
 Target = tuple[Path, Path | None, int]  # a video, its motion file, the seed
 
@@ -108,6 +108,8 @@ def animate(
         return
     if motion_out is not None:
         raise InputError("--motion-out names one file; animate the pairs one by one to save their motions.")
+    if out.suffix.lower() in (".mp4", ".webm") and not out.is_dir():
+        raise OutputError(f"{out} is one video, but many are to be made; name a folder, such as {out.with_suffix('')}.")
     ending = "" if background is Background.none else ".mp4"
     pairs = [checked(pair) for pair in read_pairs(photo, speech, out, ending, takes)]
     _make_folder(out)
