@@ -22,13 +22,14 @@ SRC = ROOT / "src" / "mssync"
 FILES = sorted(SRC.rglob("*.py"))
 
 # Room -> rooms it may import (its own always). docs/architecture.md explains the order.
-BASE = {"errors", "assets"}
+BASE = {"errors", "assets", "files"}
 BELOW_CORRIDOR = BASE | {"media", "face", "sessions", "speech", "motion", "render", "models"}
 RUNTIME_ROOMS = BELOW_CORRIDOR - BASE | {"inputs", "animation", "pipeline", "batch"}
 BELOW_PIPELINE = BELOW_CORRIDOR | {"inputs", "animation"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
-    "assets": {"errors"},
+    "files": {"errors"},
+    "assets": {"errors", "files"},
     "sessions": {"errors"},
     "models": BASE,
     "media": BASE,

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssync.errors import InputError
+from mssync.files import PathLike
 from mssync.inputs import Speech
-from mssync.media.files import PathLike
 from mssync.media.provenance import synthetic_metadata
 from mssync.media.targets import ready_file, ready_video
 from mssync.media.video import VideoWriter

@@ -14,7 +14,7 @@ from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Final
 
 from mssync.errors import InputError
-from mssync.media.files import readable_file
+from mssync.files import readable_file
 
 MAX_PAIRS: Final = 100_000
 MAX_CSV_BYTES: Final = 64 * 2**20

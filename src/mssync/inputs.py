@@ -16,8 +16,8 @@ from PIL import Image as Pil
 
 from mssync.errors import InputError
 from mssync.face.tracking import MIN_FACE, Face, FaceTracker, check_face
+from mssync.files import PathLike
 from mssync.media.audio import MIN_SECONDS, SPEECH_RATE, iter_sound, probe_sound, save_wav
-from mssync.media.files import PathLike
 from mssync.media.held import KeptFile, array_of, content_of, pixels_of, rate_and_samples, samples_of
 from mssync.media.image import Image, load_image, upright_rgb
 from mssync.motion.space import FPS

@@ -16,8 +16,8 @@ from mssync import __version__
 from mssync.animation import Animation, Progress
 from mssync.errors import InputError
 from mssync.face.tracking import Face, FaceTracker
+from mssync.files import PathLike
 from mssync.inputs import Photo, Size, Speech, Voice, choose_face, load_photo, on_white
-from mssync.media.files import PathLike
 from mssync.media.video import iter_frames, probe_video
 from mssync.models import DEFAULT, Model, load_model
 from mssync.motion.blinks import BlinkModel

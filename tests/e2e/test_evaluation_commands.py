@@ -251,3 +251,13 @@ def test_the_bench(
     assert done.code == 2 and "other settings" in done.err
     done = mssync_cli("bench-suite", folder, "--out", folder)
     assert done.code == 2 and "something else" in done.err
+
+
+@pytest.mark.parametrize(("option", "name"), [("--report", "page.html"), ("--json", "r.json")])
+def test_a_result_never_lands_on_what_the_list_names(mssync_cli: Run, tmp_path: Path, option: str, name: str) -> None:
+    (tmp_path / name).write_text("a reference under an odd name")
+    (tmp_path / "a.mp4").write_text("a")
+    (tmp_path / "l.csv").write_text(f"generated,reference\na.mp4,{name}\n")
+    done = mssync_cli("evaluate", tmp_path / "l.csv", option, tmp_path / name, "--force")
+    assert done.code == 2 and "is an input too" in " ".join(done.err.split())
+    assert (tmp_path / name).read_text() == "a reference under an odd name"

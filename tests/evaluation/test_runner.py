@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from report_samples import row, scores
 
-from mssync.errors import MssyncError
+from mssync.errors import MssyncError, OutputError
 from mssync.evaluation import runner
 from mssync.evaluation.results import GENERATED, REAL
 from mssync.evaluation.runner import parts_folder, run
@@ -117,6 +117,14 @@ def test_parts_that_cannot_be_written_end_in_a_sentence(items: list[Item], work:
     (tmp_path / "file").touch()
     with pytest.raises(MssyncError):
         run(items, Settings(), tmp_path / "file" / "p")
+
+
+def test_a_folder_of_something_else_is_not_taken_for_parts(items: list[Item], work: list[str], tmp_path: Path) -> None:
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "letters.txt").write_text("mine")
+    with pytest.raises(OutputError, match=r"letters\.txt"):
+        run(items, Settings(), tmp_path / "p")
+    assert (tmp_path / "p" / "letters.txt").read_text() == "mine" and work == []
 
 
 def test_where_the_parts_lie() -> None:

@@ -12,8 +12,8 @@ from media_samples import picture, tone, write_sound, write_video
 from PIL import Image as Pil
 
 from mssync.errors import InputError, OutputError
+from mssync.files import checked_target
 from mssync.media.audio import probe_sound
-from mssync.media.files import checked_target
 from mssync.media.image import load_image
 from mssync.media.kinds import kind_of_bytes
 from mssync.media.video import probe_video

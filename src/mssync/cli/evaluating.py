@@ -85,7 +85,7 @@ def evaluate(
     A run that was stopped goes on where it was: finished videos are kept in R.json.parts until all went well. A bad
     file is reported and left out; the exit code is 2 when there was one.
     """
-    from mssync.media.files import readable_file
+    from mssync.files import readable_file
     from mssync.media.targets import ready_file
 
     nets = (syncnet, fid_net, fvd_net)
@@ -102,6 +102,10 @@ def evaluate(
         from mssync.evaluation.runner import parts_folder
         from mssync.evaluation.suite import Settings
     items = read_items(generated, reference, audio, text, photo)
+    read = [p for item in items for p in (*item.videos.values(), item.reference, item.audio, item.photo)]
+    for target in (json, report):
+        if target is not None:  # what a folder or a CSV file names is read too
+            ready_file(target, force=force, inputs=[p for p in read if p is not None])
     settings = Settings(suite.value, seed, *nets)
     with ExitStack() as stack:
         kept = json or report

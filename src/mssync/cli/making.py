@@ -234,7 +234,7 @@ def _numbered(path: Path, number: int) -> Path:
 
 
 def _make_folder(folder: Path) -> None:
-    from mssync.media.files import write_error
+    from mssync.files import write_error
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -59,7 +59,7 @@ def load_head(model: str, device: str = "cpu", inputs: Iterable[tuple[Path | Non
         model, device: as on the command line.
         inputs: files that will be read, each with the noun for it.
     """
-    from mssync.media.files import readable_file
+    from mssync.files import readable_file
     from mssync.pipeline import TalkingHead
 
     for path, noun in inputs:

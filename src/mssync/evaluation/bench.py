@@ -28,9 +28,9 @@ from mssync.evaluation.results import (
     write_json,
 )
 from mssync.evaluation.suite import Item
+from mssync.files import beside, discard, readable_file, write_error
 from mssync.inputs import Speech, load_photo, on_white
 from mssync.media.audio import load_sound
-from mssync.media.files import beside, discard, readable_file, write_error
 from mssync.media.provenance import synthetic_metadata
 from mssync.media.video import VideoWriter
 from mssync.motion.space import FPS, Motion

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from mssync.errors import InputError
 from mssync.face.tracking import FaceTracker, Track
+from mssync.files import PathLike
 from mssync.media.audio import load_sound
-from mssync.media.files import PathLike
 from mssync.media.video import iter_frames, probe_video
 from mssync.models import load_model
 from mssync.motion.mesh import MeshSpace

@@ -16,7 +16,7 @@ from mssync.evaluation.footage import Footage, pinned_space
 from mssync.face.networks import Roi, crop
 from mssync.face.shape import fit_pose
 from mssync.face.tracking import FaceTracker
-from mssync.media.files import PathLike
+from mssync.files import PathLike
 from mssync.media.image import load_image
 from mssync.media.video import iter_frames
 from mssync.motion.space import FPS

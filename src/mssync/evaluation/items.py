@@ -10,7 +10,7 @@ from typing import Final
 from mssync.errors import InputError
 from mssync.evaluation.results import GENERATED
 from mssync.evaluation.suite import Item
-from mssync.media.files import readable_file
+from mssync.files import readable_file
 
 VIDEO_ENDINGS: Final = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m4v"}
 SOUND_ENDINGS: Final = {".wav", ".flac", ".mp3", ".m4a", ".aac", ".ogg", ".opus"} | VIDEO_ENDINGS

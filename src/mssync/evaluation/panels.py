@@ -18,7 +18,7 @@ from PIL import ImageDraw, ImageFont
 from mssync.errors import InputError
 from mssync.face.topology import IBUG68
 from mssync.face.tracking import FaceTracker
-from mssync.media.files import PathLike
+from mssync.files import PathLike
 from mssync.media.video import iter_frames
 from mssync.motion.space import FPS
 

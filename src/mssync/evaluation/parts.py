@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from mssync.evaluation.footage import pinned_space
 from mssync.evaluation.results import Row, finite, score_from
 from mssync.evaluation.suite import Pool
-from mssync.media.files import beside, discard, write_error
+from mssync.files import beside, discard, write_error
 
 Outcome = tuple[list[Row], list[Pool]]
 

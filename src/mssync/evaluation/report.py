@@ -30,7 +30,7 @@ from mssync.evaluation.report_parts import (
     was_run,
 )
 from mssync.evaluation.results import REAL, Result, number, relative
-from mssync.media.files import replacing
+from mssync.files import replacing
 
 # Films and curves are for looking at, not for archiving: the page stays a few megabytes with hundreds of clips.
 MAX_FILMS: Final = 12

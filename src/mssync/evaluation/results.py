@@ -17,7 +17,7 @@ import numpy as np
 from mssync.errors import InputError
 from mssync.evaluation.score import Aim, Score
 from mssync.evaluation.sync import NOT_SEPARATING
-from mssync.media.files import replacing
+from mssync.files import replacing
 
 FORMAT: Final = "mssync-evaluation"
 VERSION: Final = 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -14,20 +15,21 @@ from pathlib import Path
 from typing import Any, Final
 
 from mssync.assets import ASSETS
-from mssync.errors import AssetError, InputError
+from mssync.errors import AssetError, InputError, OutputError
 from mssync.evaluation.frames import CROP, SIDE
 from mssync.evaluation.parts import Outcome, load, save
 from mssync.evaluation.pool import set_rows
 from mssync.evaluation.results import REAL, Result, Row, assemble, sha256
 from mssync.evaluation.suite import Item, Settings, evaluate_one, judge
 from mssync.face.tracking import FaceTracker
+from mssync.files import discard, write_error
 from mssync.media.audio import SPEECH_RATE
-from mssync.media.files import discard
 from mssync.models import load_model
 from mssync.motion.space import FPS
 
 # Raised when the meaning of a finished part changes.
 _PARTS_VERSION: Final = 2
+_PART: Final = re.compile(r"\.?[0-9a-f]{24}\.(json|npz)(\.[0-9a-f]{12}\.part)?")
 _TRACKER_FILE: Final = "face_landmarker.task"
 
 Progress = Callable[[int, int | None], None]
@@ -63,8 +65,9 @@ def run(
         done: called after each item with (items done, all items, its rows).
         frames: called while a single item is tracked, with (frames done, frames of this video if known).
     Raises:
-        OutputError: the parts cannot be written.
+        OutputError: the parts cannot be written, or their folder holds something else.
     """
+    _own_folder(parts)
     kept = [load(parts, _key(item, settings), _videos(item)) for item in items]
     outcomes: dict[int, Outcome] = {n: found for n, found in enumerate(kept) if found is not None}
     for count, number in enumerate(outcomes, 1):
@@ -131,6 +134,19 @@ def _work(item: Item, settings: Settings) -> Outcome:
 
 
 # ---- parts --------------------------------------------------------------------------------------------------------
+
+
+def _own_folder(parts: Path) -> None:
+    """Refuse a folder of parts that holds anything but parts: it is removed in the end."""
+    try:
+        strange = sorted(p.name for p in parts.iterdir() if not _PART.fullmatch(p.name)) if parts.exists() else []
+    except OSError as error:
+        raise write_error(parts, error) from error
+    if strange:
+        raise OutputError(
+            f"{parts} is where finished items are kept, but it holds {strange[0]}, which is no such item; "
+            "move it away or choose another name for the result."
+        )
 
 
 def _key(item: Item, settings: Settings) -> str:

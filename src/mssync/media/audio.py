@@ -19,8 +19,8 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from mssync.errors import InputError
+from mssync.files import PathLike, replacing
 from mssync.media.container import decode, open_media, sound_stream
-from mssync.media.files import PathLike, replacing
 
 Samples = NDArray[np.float32]
 

@@ -17,7 +17,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from mssync.errors import InputError
-from mssync.media.files import PathLike, readable_file
+from mssync.files import PathLike, readable_file
 from mssync.media.kinds import kind_of, misplaced
 
 _Frame = TypeVar("_Frame", AudioFrame, VideoFrame)

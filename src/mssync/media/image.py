@@ -14,7 +14,7 @@ from PIL import Image as Pil
 from PIL.PngImagePlugin import PngInfo
 
 from mssync.errors import InputError
-from mssync.media.files import PathLike, readable_file, replacing
+from mssync.files import PathLike, readable_file, replacing
 from mssync.media.kinds import misplaced
 
 MAX_PIXELS = 120_000_000

@@ -15,8 +15,8 @@ from typing import Any
 from PIL import Image as Pil
 
 from mssync.errors import InputError
+from mssync.files import PathLike, readable_file
 from mssync.media.container import open_media
-from mssync.media.files import PathLike, readable_file
 
 # IPTC's term for a real picture changed by a generative model; C2PA and the platforms' labels use the same
 # list.

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mssync.errors import OutputError
-from mssync.media.files import PathLike, beside, checked_target, discard, write_error
+from mssync.files import PathLike, beside, checked_target, discard, write_error
 from mssync.media.writer import VideoWriter
 
 

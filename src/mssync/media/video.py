@@ -14,9 +14,9 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from mssync.errors import InputError
+from mssync.files import PathLike
 from mssync.media.audio import sound_start, stream_seconds
 from mssync.media.container import decode, open_media, video_stream
-from mssync.media.files import PathLike
 from mssync.media.writer import VideoWriter
 
 __all__ = ["VideoInfo", "VideoWriter", "iter_frames", "probe_video"]

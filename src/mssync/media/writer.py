@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssync.errors import OutputError
-from mssync.media.files import PathLike, beside, checked_target, discard, write_error
+from mssync.files import PathLike, beside, checked_target, discard, write_error
 from mssync.media.sinks import CONTAINERS, ContainerSink, FolderSink, SoundFeed, is_frame_folder
 
 Frame = NDArray[np.uint8]

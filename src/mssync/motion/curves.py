@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from mssync.errors import InputError
 from mssync.face import topology as topo
 from mssync.face.shape import rotation_matrix
+from mssync.files import written_aside
 from mssync.motion.mesh import EYE_POINTS, HEAD_NAMES, MeshSpace
-from mssync.motion.output import written_aside
 from mssync.motion.space import Motion
 
 Array = NDArray[np.float32]

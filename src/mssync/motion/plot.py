@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssync.errors import InputError
+from mssync.files import written_aside
 from mssync.motion.curves import head_angles
 from mssync.motion.mesh import HEAD_NAMES
-from mssync.motion.output import written_aside
 from mssync.motion.space import FPS, Motion
 from mssync.speech.activity import speech_mask, speech_probability
 

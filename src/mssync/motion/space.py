@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from mssync.errors import InputError
 from mssync.face.tracking import Face, Track
+from mssync.files import written_aside
 from mssync.motion.columns import Column, within_ranges
-from mssync.motion.output import written_aside
 
 Array = NDArray[np.float32]
 

@@ -80,6 +80,15 @@ def save_clip(path: Path, clip: Clip) -> None:
         )
 
 
+def is_clip(path: Path) -> bool:
+    """Whether a file was written by :func:`save_clip`, of whatever version, judged by the names inside."""
+    try:
+        with zipfile.ZipFile(path) as z:
+            return {"motion.npy", "sound.npy", "mel.npy", "space.npy"} <= set(z.namelist())
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return False
+
+
 def load_clip(path: Path, name: str) -> Clip:
     """Read one clip.
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from mssync.motion.output import written_aside
+from mssync.files import written_aside
 from mssync.training.index import Record
 
 ANGLES: Final = ("yaw", "pitch", "roll")

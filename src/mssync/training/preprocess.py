@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mssync.errors import InputError, MssyncError
+from mssync.errors import InputError, MssyncError, OutputError
 from mssync.evaluation.articulation import BILABIALS, frames_of
 from mssync.evaluation.phones import align, sentence
 from mssync.face.topology import TEMPLES
@@ -32,7 +32,7 @@ from mssync.motion.space import FPS
 from mssync.speech.activity import speech_probability
 from mssync.speech.features import SAMPLES_PER_FRAME, STEPS_PER_FRAME, default_features
 from mssync.speech.logmel import log_mel
-from mssync.training.clips import Clip, Points, load_points, save_clip, save_points
+from mssync.training.clips import Clip, Points, is_clip, load_points, save_clip, save_points
 from mssync.training.index import Record, read_report, write_report
 
 Array = NDArray[np.float32]
@@ -60,6 +60,7 @@ def preprocess(
         ``(done, total, name, problem)``; ``problem`` is empty when the clip is good.
     Raises:
         InputError: there is no video.
+        OutputError: a file that is no clip lies where a clip would go.
     """
     if not videos.exists():
         raise InputError(f"There is no video or folder {videos}; check the name.")
@@ -79,6 +80,10 @@ def preprocess(
         return bool(record.problem) or not keep_points or _points_path(out, name).exists()
 
     todo = [p for p in paths if not finished(p)]
+    for path in todo:
+        target = out / (clip_name(path, root) + ".npz")
+        if target.exists() and not is_clip(target):
+            raise OutputError(f"{target} is no preprocessed clip and stays; move it away or choose another folder.")
     done = len(paths) - len(todo)
     # Spawned, not forked: the same on every system, and safe beside native thread pools.
     with ProcessPoolExecutor(

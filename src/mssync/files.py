@@ -87,9 +87,13 @@ def write_error(target: Path, error: Exception) -> OutputError:
     return OutputError(f"The output {target} cannot be written ({reason}); choose another place or name.")
 
 
-def beside(target: Path) -> Path:
-    """Return a fresh hidden name in the folder of ``target`` (same disk, so the rename is atomic)."""
-    return target.with_name(f".{target.name[:60]}.{secrets.token_hex(6)}.part")
+def beside(target: Path, ending: str = "") -> Path:
+    """Return a fresh hidden name in the folder of ``target`` (same disk, so the rename is atomic).
+
+    No two calls get the same name, in whatever thread or process; ``ending`` is kept at its end, for libraries that
+    choose the format by it.
+    """
+    return target.with_name(f".{target.name[:60]}.{secrets.token_hex(6)}.part{ending}")
 
 
 def discard(path: Path) -> None:
@@ -117,3 +121,30 @@ def replacing(path: PathLike, *, force: bool) -> Iterator[Path]:
         raise write_error(target, error) from error
     finally:
         discard(temporary)
+
+
+@contextmanager
+def written_aside(out: Path, suffixes: tuple[str, ...], what: str, *, force: bool) -> Iterator[Path]:
+    """As :func:`replacing`, for a file of one of several endings; the temporary name has the ending too.
+
+    Args:
+        out: where the file shall be.
+        suffixes: endings allowed, in lower case.
+        what: what the sentence calls the file, for example "A plot".
+        force: overwrite an existing file.
+    Raises:
+        OutputError: another ending, the file exists and ``force`` is not set, or it cannot be written.
+    """
+    if out.suffix.lower() not in suffixes:
+        raise OutputError(f"{what} ends in {' or '.join(suffixes)}, not {out.name!r}; choose another name.")
+    target = checked_target(out, force=force)
+    part = beside(target, out.suffix.lower())
+    try:
+        with part.open("xb"):  # new, or an error: never through a link that somebody laid there
+            pass
+        yield part
+        part.replace(checked_target(target, force=force))
+    except OSError as error:
+        raise write_error(target, error) from error
+    finally:
+        discard(part)
