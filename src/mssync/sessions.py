@@ -63,7 +63,7 @@ def open_session(path: Path, *, device: str = "cpu", threads: int = 1, severity:
 def _providers(device: str, offered: list[str]) -> list[str]:
     """ONNX Runtime's names for a device, the first choice first."""
     if device not in get_args(Device):
-        raise InputError(f"There is no device {device!r}; choose {', '.join(get_args(Device))}.")
+        raise InputError(f"There is no device {device!r}; use --device cpu, cuda or auto.")
     cuda = "CUDAExecutionProvider" in offered
     if device == "cuda" and not cuda:
         raise InputError("The device 'cuda' cannot be used here: ONNX Runtime offers no CUDA; use --device cpu.")
