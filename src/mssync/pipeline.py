@@ -25,6 +25,7 @@ from mssync.motion.generator import MotionGenerator, MotionOptions, MotionStream
 from mssync.motion.mesh import HEAD_NAMES, MeshSpace
 from mssync.motion.space import FPS, Motion
 from mssync.render.warp import Scene, WarpRenderer
+from mssync.texts import clean
 
 Array = NDArray[np.float32]
 Background = Literal["keep", "none"]
@@ -186,8 +187,8 @@ class TalkingHead:
             header=moves,
             frames=len(moves),
             speech=voice,
-            model=moves.meta.get("model", self.model.title),
-            seed=int(moves.meta["seed"]) if moves.meta.get("seed", "").isdecimal() else None,
+            model=clean(moves.meta.get("model", self.model.title)),
+            seed=_seed(moves.meta.get("seed", "")),
             alpha=background == "none",
             inputs=_paths(photo, motion, speech),
         )
@@ -266,7 +267,7 @@ class TalkingHead:
         other = basis is not None and basis != self._basis
         if other or moves.space != "mesh" or moves.names != self.space.names:
             raise InputError(
-                f"{name} was made with another model ({moves.meta.get('model', 'unknown')}); "
+                f"{name} was made with another model ({clean(moves.meta.get('model', 'unknown'))}); "
                 "name that one with --model, or make the motion again."
             )
         if not len(moves):
@@ -331,6 +332,11 @@ def handed_over(recorded: Array, drawn: Array, first: int) -> Array:
     share = (after * after * (3 - 2 * after))[:, None].astype(np.float32)
     held = recorded[np.minimum(t, len(recorded) - 1)]
     return np.asarray(held * (1 - share) + drawn * share, np.float32)
+
+
+def _seed(text: str) -> int | None:
+    """The seed that a motion was drawn with, where its file tells one."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 19 else None
 
 
 def _paths(*sources: object) -> tuple[Path, ...]:

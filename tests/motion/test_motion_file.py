@@ -228,6 +228,28 @@ def test_strange_headers(tmp_path: Path, key: str, value: Any) -> None:
     check(path, path.read_bytes())
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("a\x1b]0;x\x07", "a\ufffd]0;x\ufffd"),
+        ("half \ud800", "half \ufffd"),
+        ("\u202eback", "\ufffdback"),
+        (7, "7"),
+        (None, "None"),
+    ],
+)
+def test_facts_of_a_file_are_harmless_texts(tmp_path: Path, value: object, said: str) -> None:
+    path = write(tmp_path / "m.npz", header(meta={"model": value}), np.zeros((2, 3)))
+    assert Motion.load(path).meta == {"model": said}
+
+
+def test_a_number_of_5000_digits_among_the_facts(tmp_path: Path) -> None:
+    text = json.dumps(header(meta={"seed": "9" * 5000})).replace('"' + "9" * 5000 + '"', "9" * 4000)
+    assert Motion.load(write(tmp_path / "m.npz", text, np.zeros((2, 3)))).meta["seed"].startswith("0x")
+    with pytest.raises(InputError, match="not a motion file"):
+        Motion.load(write(tmp_path / "n.npz", text.replace("9" * 4000, "9" * 5000), np.zeros((2, 3))))
+
+
 # ---- ranges -------------------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from importlib import metadata
 
 from mssync.errors import InputError
+from mssync.texts import clean
 
 
 def open_streams() -> None:
@@ -32,8 +33,8 @@ def open_streams() -> None:
 
 
 def say(sentence: str) -> None:
-    """One line on stderr."""
-    print(sentence, file=sys.stderr, flush=True)
+    """One line on stderr, without signs that would steer the terminal."""
+    print(clean(sentence, 4000), file=sys.stderr, flush=True)
 
 
 @contextmanager

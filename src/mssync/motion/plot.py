@@ -14,6 +14,7 @@ from mssync.motion.curves import head_angles
 from mssync.motion.mesh import HEAD_NAMES
 from mssync.motion.space import FPS, Motion
 from mssync.speech.activity import speech_mask, speech_probability
+from mssync.texts import clean
 
 Array = NDArray[np.float32]
 
@@ -66,8 +67,9 @@ def plot_motion(
             axis.spines[["top", "right"]].set_visible(False)
         axes[-1].set_xlim(0, seconds)
         axes[-1].set_xlabel("seconds" if speech is None else "seconds (shaded: speech)")
-        facts = ", ".join(f"{k} {v}" for k, v in sorted(motion.meta.items()))
-        figure.suptitle(f"{seconds:.1f} s of motion, {motion.fps:g} fps" + (f" ({facts[:120]})" if facts else ""))
+        facts = clean(", ".join(f"{k} {v}" for k, v in sorted(motion.meta.items())), 120)
+        title = f"{seconds:.1f} s of motion, {motion.fps:g} fps" + (f" ({facts})" if facts else "")
+        figure.suptitle(title, parse_math=False)
         figure.savefig(part, dpi=110)
     return out
 

@@ -15,6 +15,7 @@ from mssync.errors import InputError
 from mssync.face.tracking import Face, Track
 from mssync.files import written_aside
 from mssync.motion.columns import Column, within_ranges
+from mssync.texts import clean
 
 Array = NDArray[np.float32]
 
@@ -22,6 +23,7 @@ MOTION_FORMAT = "mssync-motion"
 MOTION_VERSION = 1
 FPS = 25.0
 MAX_FRAMES = 25 * 3600 * 12
+MAX_FACTS, MAX_TEXT = 100, 100_000  # texts in a header, and characters of one
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,9 @@ class Motion:
             raise InputError(wrong)
         version = header.get("version")
         if isinstance(version, int) and version > MOTION_VERSION:
-            raise InputError(f"{path} is a motion file of a newer version ({version}); update mssync to read it.")
+            raise InputError(
+                f"{path} is a motion file of a newer version ({clean(_text(version), 20)}); update mssync to read it."
+            )
         names, meta, fps = header.get("names"), header.get("meta", {}), header.get("fps")
         ok = (
             version == MOTION_VERSION
@@ -130,8 +134,8 @@ class Motion:
         if not np.isfinite(values).all():
             raise InputError(f"{path} holds numbers that are not finite; make the motion again.")
         values = within_ranges(values, names, path)
-        texts = {str(k): str(v) for k, v in meta.items()}
-        return Motion(values, tuple(names), float(fps), str(header.get("space")), MOTION_VERSION, texts)
+        texts = {clean(k, 80): clean(_text(v), MAX_TEXT) for k, v in list(meta.items())[:MAX_FACTS]}
+        return Motion(values, tuple(names), float(fps), clean(header.get("space"), 80), MOTION_VERSION, texts)
 
     def resampled(self, fps: float = FPS) -> Motion:
         """The motion at another rate, by linear interpolation of every column."""
@@ -141,6 +145,11 @@ class Motion:
         x = np.arange(len(self))
         values = np.stack([np.interp(t, x, self.values[:, i]) for i in range(len(self.names))], 1)
         return replace(self, values=values.astype(np.float32), fps=fps)
+
+
+def _text(value: object) -> str:
+    """A header's value as text; a number is written in hexadecimal where it is too long for decimal digits."""
+    return hex(value) if isinstance(value, int) and abs(value) >= 2**64 else str(value)
 
 
 @dataclass(frozen=True)
