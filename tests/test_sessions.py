@@ -39,7 +39,7 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     assert open_session(STEP, device="auto").get_providers() == ["CPUExecutionProvider"]
     with pytest.raises(InputError, match="no CUDA"):
         open_session(STEP, device="cuda")
-    with pytest.raises(InputError, match="cpu, cuda, auto"):
+    with pytest.raises(InputError, match="--device cpu, cuda or auto"):
         open_session(STEP, device="gpu")
 
 
