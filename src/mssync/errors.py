@@ -6,6 +6,8 @@ The command line prints the sentence and ends with :attr:`MssyncError.exit_code`
 
 from __future__ import annotations
 
+import platform
+
 
 class MssyncError(Exception):
     """Base of every mistake that the caller can put right.
@@ -27,3 +29,17 @@ class OutputError(MssyncError):
 
 class AssetError(MssyncError):
     """A model file is missing, damaged, or cannot be fetched."""
+
+
+class PlatformError(MssyncError):
+    """A package that mssync runs on is missing, or cannot be loaded on this computer."""
+
+    @classmethod
+    def of(cls, error: ImportError) -> PlatformError:
+        """From the failed import."""
+        reason = " ".join(str(error).split())[:200]
+        here = f"{platform.system()} on {platform.machine()}, Python {platform.python_version()}"
+        return cls(
+            f"A package that mssync needs cannot be loaded here ({here}): {reason}. There are packages for Linux with "
+            "glibc, Macs with Apple silicon and Windows on x86-64; on one of these, install mssync again."
+        )

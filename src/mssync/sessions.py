@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
-from mssync.errors import AssetError, InputError
+from mssync.errors import AssetError, InputError, PlatformError
 
 THREADS: Final = 2  # of a large network that judges pictures; the generator's own are too small to share
 Device = Literal["cpu", "cuda", "auto"]
@@ -20,19 +20,34 @@ ERRORS_ONLY: Final = 3  # ONNX Runtime's scale of severity: 2 warnings, 3 errors
 
 
 def runtime() -> Any:
-    """The module ``onnxruntime``, silent towards the net and the disk."""
+    """The module ``onnxruntime``, silent towards the net and the disk.
+
+    Raises:
+        PlatformError: it cannot be loaded on this computer.
+    """
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read once, while the library is loaded
-    import onnxruntime
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise PlatformError.of(error) from error
 
     onnxruntime.disable_telemetry_events()
     return onnxruntime
 
 
-def open_session(path: Path, *, device: str = "cpu", threads: int = 1, severity: int = ERRORS_ONLY) -> Any:
+def open_session(
+    path: Path,
+    *,
+    data: bytes | None = None,
+    device: str = "cpu",
+    threads: int = 1,
+    severity: int = ERRORS_ONLY,
+) -> Any:
     """A network file, ready to run.
 
     Args:
         path: an ONNX file.
+        data: its bytes, where they were read (and checked) already; the file is not read again then.
         device: ``cpu``, ``cuda``, or ``auto`` (CUDA where it is offered, else the processor).
         threads: for one operation; 1 makes results independent of the number of cores.
         severity: the least severity that ONNX Runtime prints.
@@ -50,7 +65,7 @@ def open_session(path: Path, *, device: str = "cpu", threads: int = 1, severity:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting must not eat a core
     options.log_severity_level = severity
     try:
-        session = ort.InferenceSession(str(path), options, providers=providers)
+        session = ort.InferenceSession(str(path) if data is None else data, options, providers=providers)
     except Exception as e:  # onnxruntime raises its own, undocumented types
         raise AssetError(
             f"{path} cannot be loaded as an ONNX network; give another file, or fetch or install it again."

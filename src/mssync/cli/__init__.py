@@ -11,10 +11,10 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from mssync import __version__
+from mssync import __version__, assets
 from mssync.cli import evaluating, making, motion, training, weights
-from mssync.cli.console import open_streams, say
-from mssync.errors import MssyncError
+from mssync.cli.console import fetching, open_streams, say
+from mssync.errors import MssyncError, PlatformError
 
 INTERRUPTED = 130  # what shells report for Ctrl-C
 
@@ -55,6 +55,7 @@ def main() -> NoReturn:
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("mssync").setLevel(logging.INFO)
     warnings.showwarning = lambda message, *_, **__: say(f"Note: {message}")
+    assets.announce = fetching
     # Being told to stop cleans up behind itself as Ctrl-C does.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
@@ -62,6 +63,11 @@ def main() -> NoReturn:
     except MssyncError as error:
         say(str(error))
         sys.exit(error.exit_code)
+    except ImportError as error:
+        if (error.name or "").split(".")[0] == "mssync":
+            raise
+        say(str(PlatformError.of(error)))
+        sys.exit(PlatformError.exit_code)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     sys.exit(0)

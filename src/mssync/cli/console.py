@@ -8,9 +8,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import metadata
+from typing import TYPE_CHECKING
 
 from mssync.errors import InputError
 from mssync.texts import clean
+
+if TYPE_CHECKING:
+    from mssync.assets import Asset
 
 
 def open_streams() -> None:
@@ -57,19 +61,48 @@ def progress(title: str) -> Iterator[Callable[[int, int | None], None]]:
 
 
 @contextmanager
+def fetching(asset: Asset) -> Iterator[Callable[[int], None]]:
+    """Make a download known: one line at its start and one at its end, on a terminal a bar between; yields
+    ``seen(bytes so far)``.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+
+    say(f"Fetching {asset.name} ({asset.size / 1e6:.1f} MB: {asset.purpose}) ...")
+    console = Console(stderr=True)
+    columns = (BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task(asset.name, total=asset.size)
+        yield lambda done: bar.update(task, completed=done)
+    say(f"Fetched {asset.name}.")
+
+
+@contextmanager
 def quiet_natives() -> Iterator[None]:
-    """Keep native libraries from writing to stderr while they start (LiteRT has no switch for its greeting)."""
+    """Keep native libraries from writing to stderr while they start (LiteRT has no switch for its greeting).
+
+    What Python writes to stderr meanwhile, such as the progress of a download, is still seen.
+    """
     sys.stderr.flush()
     try:
         kept = os.dup(2)
     except OSError:  # there is no stderr, as in a program without a console
         yield
         return
+    usual = sys.stderr
+    try:
+        if usual.fileno() == 2:  # else it leads elsewhere already
+            sys.stderr = open(os.dup(kept), "w", encoding=usual.encoding, errors=usual.errors, buffering=1)  # noqa: PTH123, SIM115
+    except (OSError, ValueError):
+        pass
     with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - devnull is no path on Windows
         os.dup2(nowhere.fileno(), 2)
     try:
         yield
     finally:
+        if sys.stderr is not usual:
+            sys.stderr.close()
+            sys.stderr = usual
         os.dup2(kept, 2)
         os.close(kept)
 

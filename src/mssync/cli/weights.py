@@ -50,16 +50,13 @@ def fetch_models(
     names: Annotated[list[str] | None, typer.Argument(help="Which; all when not given.", metavar="NAME...")] = None,
 ) -> None:
     """Fetch the third-party files now, to work offline later."""
-    from mssync.assets import ASSETS, asset_path, list_assets
+    from mssync.assets import ASSETS, asset_path
 
     for name in names or ():
         if name not in ASSETS:
             raise InputError(f"There is no model file named {name!r}; known are: {', '.join(ASSETS)}.")
-    missing = {row.asset.name for row in list_assets() if row.state != "ready"}
     failed: AssetError | None = None
     for name in names or ASSETS:
-        if name in missing:
-            say(f"Fetching {name} ({_mb(ASSETS[name].size)} MB) ...")
         try:
             typer.echo(f"{name}: {asset_path(name)}")
         except AssetError as error:

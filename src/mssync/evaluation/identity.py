@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mssync.assets import asset_path
+from mssync.assets import asset_bytes
 from mssync.errors import AssetError
 from mssync.evaluation.footage import Footage
 from mssync.evaluation.frames import Frame, Portrait
@@ -49,7 +49,9 @@ class IdentityNet:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self._session: Any = open_session(path or asset_path(MODEL), threads=THREADS)
+        self._session: Any = open_session(
+            path or Path(MODEL), data=None if path else asset_bytes(MODEL), threads=THREADS
+        )
         self._input = self._session.get_inputs()[0].name
 
     def feature(self, rgb: Frame, points: Array) -> Array:

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mssync.errors import AssetError
+from mssync.errors import AssetError, PlatformError
 from mssync.face.topology import BLENDSHAPE_POINTS, POINTS
 
 Array = NDArray[np.float32]
@@ -35,11 +35,22 @@ class Roi:
     angle: float
 
 
-class _Net:
-    """One LiteRT interpreter with its outputs ordered by size, largest first; several threads may call it."""
+class LiteNet:
+    """One LiteRT interpreter with its outputs ordered by size, largest first; several threads may call it.
+
+    Args:
+        content: of a ``.tflite`` file.
+        threads: for one call.
+    Raises:
+        PlatformError: LiteRT cannot be loaded on this computer.
+        ValueError: the content is no network.
+    """
 
     def __init__(self, content: bytes, threads: int) -> None:
-        from ai_edge_litert.interpreter import Interpreter
+        try:
+            from ai_edge_litert.interpreter import Interpreter
+        except ImportError as error:
+            raise PlatformError.of(error) from error
 
         self._it: Any = Interpreter(model_content=content, num_threads=threads)
         self._it.allocate_tensors()
@@ -102,9 +113,9 @@ class FaceNetworks:
                 parts = [
                     z.read(n + ".tflite") for n in ("face_detector", "face_landmarks_detector", "face_blendshapes")
                 ]
-        except (OSError, KeyError, zipfile.BadZipFile) as e:
+            self._detector, self._mesh, self._blend = (LiteNet(p, threads) for p in parts)
+        except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile) as e:
             raise AssetError(f"{name} is not the face model file; leave it out, or run `mssync models fetch`.") from e
-        self._detector, self._mesh, self._blend = (_Net(p, threads) for p in parts)
         self._anchors = _anchors()
 
     def detect(self, rgb: NDArray[np.uint8]) -> tuple[Array, Array]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from mssync.assets import asset_bytes
 from mssync.errors import AssetError
+from mssync.face.networks import LiteNet
 from mssync.face.topology import FACE_OVAL
 
 Array = NDArray[np.float32]
@@ -84,14 +85,9 @@ def guided_filter(guide: Array, values: Array, radius: int, eps: float) -> Array
 
 
 def _segment(rgb: Rgb) -> Array:
-    from ai_edge_litert.interpreter import Interpreter
-
-    net: Any = Interpreter(model_content=asset_bytes("selfie_segmentation.tflite"), num_threads=2)
-    net.allocate_tensors()
-    x = cv2.resize(rgb, (_NET_SIZE, _NET_SIZE), interpolation=cv2.INTER_AREA).astype(np.float32)[None] / 255
-    net.set_tensor(net.get_input_details()[0]["index"], x)
-    net.invoke()
-    y = net.get_tensor(net.get_output_details()[0]["index"])[0, ..., 0]
+    net = LiteNet(asset_bytes("selfie_segmentation.tflite"), 2)
+    x = cv2.resize(rgb, (_NET_SIZE, _NET_SIZE), interpolation=cv2.INTER_AREA)
+    y = net(np.asarray(x, np.float32)[None] / np.float32(255))[0][0, ..., 0]
     return np.asarray(_resize(np.ascontiguousarray(y, np.float32), (rgb.shape[1], rgb.shape[0])), np.float32)
 
 
