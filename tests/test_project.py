@@ -42,7 +42,7 @@ ALLOWED: dict[str, set[str]] = {
     "inputs": BASE | {"media", "face", "motion"},
     "animation": BELOW_CORRIDOR - {"speech"} | {"inputs"},
     "pipeline": BELOW_PIPELINE,
-    "batch": BASE | {"media"},
+    "batch": BELOW_PIPELINE | {"pipeline"},
     "__init__": BELOW_PIPELINE | {"pipeline"},
     "nets": {"motion"},
     "convert": BELOW_PIPELINE | {"nets"},

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,7 @@ class Animation:
 
     Iterate for the frames (nothing is made before it is asked for), or :meth:`save` a video. Every iteration starts
     at the first frame and gives the same frames; only the motion (a few hundred bytes per frame) is kept in between.
+    Several iterations may run at a time, in any threads.
 
     Args:
         scene: the photo, prepared.
@@ -68,6 +70,7 @@ class Animation:
         self._source, self._header, self._frames = rows, header, frames
         self._speech, self._inputs = speech, inputs
         self._blocks: list[Array] = []
+        self._lock = Lock()  # around the making of the next block
 
     def __len__(self) -> int:
         return self._frames
@@ -150,11 +153,12 @@ class Animation:
         """All blocks of rows ``(k, D)`` from the first on: those made already, then new ones."""
         at = made = 0
         while made < self._frames:
-            if at == len(self._blocks):
-                block = next(self._source, None)
-                if block is None:
-                    raise InputError("The sound ended earlier than before; leave the file alone while it is read.")
-                self._blocks.append(block)
+            with self._lock:
+                if at == len(self._blocks):
+                    new = next(self._source, None)
+                    if new is None:
+                        raise InputError("The sound ended earlier than before; leave the file alone while it is read.")
+                    self._blocks.append(new)
             block = self._blocks[at][: self._frames - made]
             at, made = at + 1, made + len(block)
             if len(block):

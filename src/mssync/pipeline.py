@@ -51,8 +51,8 @@ class Options(TypedDict, total=False):
 class TalkingHead:
     """A motion model with its renderer, ready to animate photos. Make one with :meth:`load`.
 
-    Several threads may share one: each result is the same as if they had come one after the other. Photos are made
-    ready one at a time; an :class:`Animation` belongs to one thread at a time.
+    Several threads may share one, and each result is the same as if they had come one after the other. Photos are made
+    ready one at a time.
 
     Args:
         model: the verified model.

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import Done
 
 from mssync.cli import making
 from mssync.media.video import iter_frames
+from mssync.motion.space import Motion
 
 Run = Callable[..., Done]
 
@@ -58,7 +66,7 @@ def test_an_impossible_name_ends_its_pair_alone(
     lines = ["photo,speech,out", *(f"me.png,hello.wav,{name}" for name in [*bad, "good"])]
     (tmp_path / "pairs.csv").write_text("\n".join(lines))
     done = mssync_cli("animate", tmp_path / "pairs.csv", "-o", out)
-    assert done.code == 2 and done.err.count("Skipped: ") == len(bad) and "1 of 6" in done.out
+    assert done.code == 2 and done.err.count("Failed: ") == len(bad) and "1 of 6" in done.out
     assert sorted(p.name for p in out.iterdir()) == ["file.txt", "good.mp4"]
 
 
@@ -85,7 +93,7 @@ def test_a_run_goes_on_where_it_ended(mssync_cli: Run, photo: Path, short_voice:
     (out / "a-2.mp4").unlink()
     stamp = (out / "a-1.mp4").stat().st_mtime_ns
     done = mssync_cli(*words)
-    assert done.code == 0 and "1 of 2 pairs made, 1 there already" in done.out
+    assert done.code == 0 and "1 of 2 pairs made, 1 skipped" in done.out
     assert {p.name: p.read_bytes() for p in out.iterdir()} == whole  # take 2 with its own seed again
     assert (out / "a-1.mp4").stat().st_mtime_ns == stamp
 
@@ -97,12 +105,13 @@ def test_thousands_of_missing_files_are_told_before_anything_is_loaded(
         raise AssertionError("work was begun")
 
     monkeypatch.setattr(making, "load_head", never)
-    monkeypatch.setattr("mssync.media.targets.ready_video", never)
+    monkeypatch.setattr("mssync.batch.work.ready_video", never)
     lines = ["photo,speech", *(f"p{n}.png,s{n}.wav" for n in range(3000))]
     (tmp_path / "pairs.csv").write_text("\n".join(lines))
     done = mssync_cli("animate", tmp_path / "pairs.csv", "-o", tmp_path / "out")
     assert done.code == 2 and "0 of 3000" in done.out
-    assert "p0.png does not exist" in done.err and "2980 more pairs" in done.err and done.err.count("\n") == 21
+    assert "p0.png does not exist" in done.err and done.err.count("\n") == 20
+    assert "and 2980 more" in done.out and "3000 failed" in done.out
 
 
 def test_many_videos_do_not_go_into_one(mssync_cli: Run, photo: Path, tmp_path: Path) -> None:
@@ -119,6 +128,86 @@ def test_a_csv_that_is_none(mssync_cli: Run, tmp_path: Path, table: str) -> None
     assert not (tmp_path / "out").exists()
 
 
-def test_motion_out_is_for_one_pair(mssync_cli: Run, photo: Path, short_voice: Path, tmp_path: Path) -> None:
-    done = mssync_cli("animate", tmp_path, short_voice, "-o", tmp_path / "o", "--motion-out", tmp_path / "m.npz")
-    assert done.code == 2 and "--motion-out" in done.err
+def test_motions_and_curves_of_every_pair(mssync_cli: Run, photo: Path, short_voice: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in ("a.png", "b.png"):
+        shutil.copy(photo, photos / name)
+    m, c, o = (tmp_path / name for name in ("motions", "curves", "out"))
+    words = ("animate", photos, short_voice, "-o", o, "--motion-out", m, "--curves-out", c, "--skip-existing")
+    assert mssync_cli(*words).code == 0
+    assert [sorted(p.name for p in f.iterdir()) for f in (o, m, c)] == [
+        ["a.mp4", "b.mp4"], ["a.npz", "b.npz"], ["a.csv", "b.csv"],
+    ]  # fmt: skip
+    one = mssync_cli("animate", photo, short_voice, "-o", tmp_path / "one.mp4", "--motion-out", tmp_path / "one.npz")
+    assert one.code == 0
+    assert np.array_equal(Motion.load(m / "b.npz").values, Motion.load(tmp_path / "one.npz").values)
+    mssync_cli("export-motion", tmp_path / "one.npz", "-o", tmp_path / "one.csv")
+    assert (c / "b.csv").read_bytes() == (tmp_path / "one.csv").read_bytes()
+
+    # What is missing is made alone.
+    table, stamp = (c / "b.csv").read_bytes(), (o / "b.mp4").stat().st_mtime_ns
+    (c / "b.csv").unlink()
+    again = mssync_cli(*words)
+    assert again.code == 0 and "1 of 2 pairs made, 1 skipped" in again.out
+    assert (c / "b.csv").read_bytes() == table and (o / "b.mp4").stat().st_mtime_ns == stamp
+
+
+@pytest.mark.parametrize(("option", "name"), [("--motion-out", "m.npz"), ("--curves-out", "c.csv")])
+def test_files_of_many_pairs_do_not_go_into_one(
+    mssync_cli: Run, short_voice: Path, tmp_path: Path, option: str, name: str
+) -> None:
+    done = mssync_cli("animate", tmp_path, short_voice, "-o", tmp_path / "o", option, tmp_path / name)
+    assert done.code == 2 and "name a folder" in done.err and list(tmp_path.iterdir()) == []
+
+
+def test_workers_make_what_one_process_makes(mssync_cli: Run, photo: Path, short_voice: Path, tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        shutil.copy(photo, tmp_path / f"{name}.png")
+    (tmp_path / "bad.png").write_text("no picture")
+    names = ("a", "bad", "b", "c")
+    (tmp_path / "pairs.csv").write_text("photo;speech\n" + "".join(f"{n}.png;{short_voice}\n" for n in names))
+    alone = mssync_cli("animate", tmp_path / "pairs.csv", "-o", tmp_path / "alone")
+    shared = mssync_cli("animate", tmp_path / "pairs.csv", "-o", tmp_path / "shared", "--workers", 2)
+    for done in (alone, shared):
+        assert done.code == 2 and "3 of 4 pairs made, 1 failed" in done.out
+        assert done.err.count("Failed: ") == done.err.count("\n") == 1 and "bad.png" in done.err
+        (row,) = (line for line in done.out.splitlines() if line.startswith("failed"))
+        assert "bad.mp4" in row and "JPEG or PNG" in row
+    for name in ("a", "b", "c"):
+        made = (tmp_path / "shared" / f"{name}.mp4").read_bytes()
+        assert made == (tmp_path / "alone" / f"{name}.mp4").read_bytes()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+def test_interrupted_workers_leave_nothing_half_written(photo: Path, short_voice: Path, tmp_path: Path) -> None:
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    for number in range(40):
+        shutil.copy(photo, photos / f"{number:02}.png")
+    words = [sys.executable, "-m", "mssync", "animate", photos, short_voice, "-o", out, "--workers", "2"]
+    run = subprocess.Popen([*map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert run.stdout is not None and b".mp4" in run.stdout.readline()
+    run.send_signal(signal.SIGINT)
+    _, told = run.communicate(timeout=120)
+    assert run.returncode == 130 and told == b""
+    made = list(out.iterdir())
+    assert 0 < len(made) < 40
+    assert all(path.suffix == ".mp4" and sum(1 for _ in iter_frames(path)) == 15 for path in made)
+
+
+def test_a_reader_that_leaves_ends_no_work(
+    mssync_cli: Run, photo: Path, short_voice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in ("a.png", "b.png"):
+        shutil.copy(photo, photos / name)
+    monkeypatch.setattr(sys, "stdout", Gone())
+    done = mssync_cli("animate", photos, short_voice, "-o", tmp_path / "out")
+    assert done.code == 0 and done.err.count("cannot be shown") == 1
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.mp4", "b.mp4"]

@@ -21,7 +21,7 @@ def test_four_threads_make_five_takes_each(photo: Path, voice_samples: NDArray[n
     jobs = [((photo, mirrored)[n % 2], n, "none" if n % 5 == 3 else "keep") for n in range(THREADS * TAKES)]
 
     def job(head: TalkingHead, which: Path, seed: int, background: str) -> list[bytes]:
-        made = head.animate(which, voice, seed=seed, size=192, background=background)  # type: ignore[arg-type]
+        made = head.animate(which, voice, seed=seed, size=160, background=background)  # type: ignore[arg-type]
         return [frame.tobytes() for frame in made]
 
     alone = TalkingHead.load()

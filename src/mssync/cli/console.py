@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib import metadata
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,12 @@ from mssync.errors import InputError
 from mssync.texts import clean
 
 if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
+
     from mssync.assets import Asset
+
+LONGEST = 4000  # characters of a line
 
 
 def open_streams() -> None:
@@ -37,27 +42,82 @@ def open_streams() -> None:
 
 
 def say(sentence: str) -> None:
-    """One line on stderr, without signs that would steer the terminal."""
-    print(clean(sentence, 4000), file=sys.stderr, flush=True)
+    """One line on stderr, without signs that would steer the terminal. Where nobody reads it, only the line is lost."""
+    with suppress(OSError):
+        print(clean(sentence, LONGEST), file=sys.stderr, flush=True)
+
+
+def tell(line: str) -> None:
+    """One line of results on stdout. Nobody may be reading any more (``| head -1``): that ends no work."""
+    try:
+        print(clean(line, LONGEST), flush=True)
+    except OSError:
+        # What is left in its buffer must not be tried again at the end.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8", errors="backslashreplace")  # noqa: PTH123, SIM115
+        say("Note: the results cannot be shown any more; the work goes on.")
+
+
+def tell_table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table on stdout: fitted to a terminal, without breaks elsewhere."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    for name in names:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(clean(cell, LONGEST)) for cell in row))
+    text = io.StringIO()
+    width = Console().width if sys.stdout.isatty() else 10_000
+    Console(file=text, width=width).print(table)
+    for line in text.getvalue().splitlines():
+        tell(line.rstrip())
 
 
 @contextmanager
 def progress(title: str) -> Iterator[Callable[[int, int | None], None]]:
     """A bar with the time left, on a terminal only; yields ``update(done, total or None)``."""
+    with _bars() as bars:
+        task = bars.add_task(title, total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)
+
+
+@contextmanager
+def progress_of_many(count: int) -> Iterator[tuple[Callable[[], None], Callable[[int, str, int, int], None]]]:
+    """A bar for the pairs of a batch, if there are several, and one for each that is being made, on a terminal only.
+
+    Yields:
+        ``finished()``, to be called after every pair, and ``update(slot, title, done, total)`` for the frames of the
+        pair in that slot (one slot per process).
+    """
+    with _bars() as bars:
+        pairs = bars.add_task("pairs", total=count, visible=count > 1)
+        slots: dict[int, TaskID] = {}
+
+        def update(slot: int, title: str, done: int, total: int) -> None:
+            if slot not in slots:
+                slots[slot] = bars.add_task(title, total=total)
+            bars.update(slots[slot], description=title, completed=done, total=total)
+
+        yield lambda: bars.advance(pairs), update
+
+
+def _bars() -> Bars:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("time left"),
         TimeRemainingColumn(),
     )
     console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    # Results that go to a file or a pipe stay there.
+    shared = sys.stdout.isatty()
+    return Progress(*columns, console=console, disable=not console.is_terminal, transient=True, redirect_stdout=shared)
 
 
 @contextmanager

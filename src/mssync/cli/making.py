@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mssync.cli.console import progress, say
+from mssync.cli.console import progress, progress_of_many, say, tell, tell_table
 from mssync.cli.options import (
     Background,
     BackgroundOption,
@@ -22,16 +24,15 @@ from mssync.cli.options import (
     load_head,
     parse_size,
 )
-from mssync.errors import InputError, MssyncError, OutputError
-
-Target = tuple[Path, Path | None, int]  # a video, its motion file, the seed
+from mssync.errors import InputError
 
 if TYPE_CHECKING:
     from mssync.animation import Animation
+    from mssync.batch.pairs import Folders, Pair
+    from mssync.batch.work import Outcome, Work
     from mssync.pipeline import Options, TalkingHead
 
 SOME_FAILED = 2
-SHOWN_PROBLEMS = 20
 
 
 def register(app: typer.Typer) -> None:
@@ -68,17 +69,34 @@ def animate(
     ] = None,
     background: BackgroundOption = Background.keep,
     motion_out: Annotated[
-        Path | None, typer.Option("--motion-out", metavar="M.npz", help="Also save the motion.")
+        Path | None,
+        typer.Option("--motion-out", metavar="M.npz", help="Also save the motion; many at once: a folder for motions."),
+    ] = None,
+    curves_out: Annotated[
+        Path | None,
+        typer.Option(
+            "--curves-out",
+            metavar="C.csv",
+            help="Also write the motion as curves (see export-motion); many at once: a folder for tables.",
+        ),
     ] = None,
     model: ModelOption = "default",
     device: DeviceOption = "cpu",
     force: ForceOption = False,
     skip_existing: Annotated[
         bool,
-        typer.Option(
-            "--skip-existing", help="Many at once: leave out videos that are there, whatever options made them."
-        ),
+        typer.Option("--skip-existing", help="Make only what is not there yet; the rest stays, however it was made."),
     ] = False,
+    workers: Annotated[
+        int,
+        typer.Option(
+            "--workers",
+            metavar="N",
+            min=1,
+            max=64,
+            help="Many at once: processes that share the work, about 300 MB of memory each.",
+        ),
+    ] = 1,
 ) -> None:
     """Let a photo speak.
 
@@ -87,52 +105,64 @@ def animate(
 
     **Many at once:** OUT is then a folder. Two folders: photo and speech of the same name belong together.
     A folder and a file: every photo with that speech, or that photo with every speech. A CSV file: a line
-    `photo,speech` or `photo,speech,out`, then one pair a line; paths count from the CSV file's folder. A bad pair
-    is reported and skipped, the rest goes on; the exit code is 2 when any pair failed. A run that was ended early goes
-    on with `--skip-existing`: only whole videos ever stand under their names.
+    `photo,speech` or `photo,speech,out`, then one pair a line; paths count from the CSV file's folder, `out` from
+    OUT. A bad pair is reported, the rest goes on; the exit code is 2 when any pair failed. A run that was ended early
+    goes on with `--skip-existing`: only whole videos ever stand under their names.
     """
-    from mssync.batch import checked, is_batch, read_pairs
+    from mssync.batch.pairs import Folders, Pair, is_batch, read_pairs
+    from mssync.batch.work import Work, make, ready
 
     options: Options = {
         "seed": seed, "head": 0.0 if still else head, "mouth": mouth, "blink": blink, "size": parse_size(size),
         "face": face, "head_from": head_from, "background": background.value,
     }  # fmt: skip
-    if not is_batch(photo, speech):
-        if speech is None:
-            raise InputError(f"Name the speech for {photo}: mssync animate PHOTO SPEECH -o OUT.mp4.")
-        if skip_existing:
-            raise InputError("--skip-existing is for many at once (folders or a CSV file); leave it out.")
-        targets = _take_targets(photo, speech, out, motion_out, takes, options, force, skip_existing)
-        inputs = ((photo, "photo"), (speech, "sound"), (head_from, "motion"))
-        _make_takes(load_head(model, device, inputs), photo, speech, targets, options, force)
+    many = is_batch(photo, speech)
+    work = Work(options, takes, force, skip_existing, make_folders=many)
+    if many:
+        to = Folders(out, motion_out, curves_out, "" if background is Background.none else ".mp4")
+        _make_many(read_pairs(photo, speech, to, takes), to, work, partial(load_head, model, device), workers)
         return
-    if motion_out is not None:
-        raise InputError("--motion-out names one file; animate the pairs one by one to save their motions.")
-    if out.suffix.lower() in (".mp4", ".webm") and not out.is_dir():
-        raise OutputError(f"{out} is one video, but many are to be made; name a folder, such as {out.with_suffix('')}.")
-    ending = "" if background is Background.none else ".mp4"
-    pairs = [checked(pair) for pair in read_pairs(photo, speech, out, ending, takes)]
-    _make_folder(out)
-    bad = [pair.problem for pair in pairs if pair.problem]
-    for problem in bad[:SHOWN_PROBLEMS]:
-        say(f"Skipped: {problem}")
-    if len(bad) > SHOWN_PROBLEMS:
-        say(f"Skipped: {len(bad) - SHOWN_PROBLEMS} more pairs for reasons of this kind.")
-    good = [pair for pair in pairs if not pair.problem]
-    talking = load_head(model, device, [(head_from, "motion")]) if good else None
-    made = there = 0
-    for pair in good:
-        assert talking is not None
-        try:
-            _make_folder(pair.out.parent)
-            left = _take_targets(pair.photo, pair.speech, pair.out, None, takes, options, force, skip_existing)
-            _make_takes(talking, pair.photo, pair.speech, left, options, force)
-            made, there = made + bool(left), there + (not left)
-        except MssyncError as error:
-            say(f"Skipped: {error}")
-    known = f", {there} there already" if skip_existing else ""
-    typer.echo(f"{out}: {made} of {len(pairs)} pairs made{known}")
-    if made + there < len(pairs):
+    if speech is None:
+        raise InputError(f"Name the speech for {photo}: mssync animate PHOTO SPEECH -o OUT.mp4.")
+    pair = Pair(photo, speech, out, motion_out, curves_out)
+    left = ready(pair, work)
+    if not left:
+        tell(f"{out}: there already, nothing was made")
+        return
+    talking = load_head(model, device, ((photo, "photo"), (speech, "sound"), (head_from, "motion")))
+    with progress_of_many(1) as (_, update):
+        for made in make(talking, pair, left, work, partial(update, 0)):
+            tell(str(made))
+
+
+def _make_many(pairs: Sequence[Pair], to: Folders, work: Work, load: Callable[[], TalkingHead], workers: int) -> None:
+    """Make the pairs under progress bars; what became of each is told at once, and in a table at the end."""
+    from mssync.batch.run import SHOWN, make_all, summary
+    from mssync.files import readable_file
+
+    head_from = work.options["head_from"]
+    if isinstance(head_from, Path):
+        readable_file(head_from, "motion")
+    outcomes: dict[int, Outcome] = {}
+    failed = 0
+    with (
+        progress_of_many(len(pairs)) as (finished, update),
+        closing(make_all(load, pairs, to, work, workers, update)) as results,
+    ):
+        for outcome in results:
+            outcomes[outcome.number] = outcome
+            finished()
+            for note in outcome.notes:
+                say(f"Note: {note}")
+            for made in outcome.made:
+                tell(str(made))
+            failed += outcome.result == "failed"
+            if outcome.problem and failed <= SHOWN:
+                say(f"Failed: {outcome.problem}")
+    rows, line = summary(pairs, outcomes)
+    tell_table(("result", "video", "reason"), rows)
+    tell(f"{to.out}: {line}")
+    if failed:
         raise typer.Exit(SOME_FAILED)
 
 
@@ -158,7 +188,7 @@ def render(
     head = load_head(model, inputs=((photo, "photo"), (motion, "motion"), (speech, "sound")))
     start = time.perf_counter()
     made = head.render(photo, motion, speech, size=side, face=face, background=background.value)
-    _save(made, out, None, force, start)
+    _save(made, out, force, start)
 
 
 def demo(
@@ -178,65 +208,11 @@ def demo(
         animate(photo, voice, out=out, seed=seed, size=size, device=device, force=force)
 
 
-def _take_targets(
-    photo: Path,
-    speech: Path,
-    out: Path,
-    motion_out: Path | None,
-    takes: int,
-    options: Options,
-    force: bool,
-    skip_existing: bool,
-) -> list[Target]:
-    """All videos and motions to make, each name checked before the first one is begun."""
-    from mssync.media.targets import ready_file, ready_video
-
-    head_from, first = options["head_from"], options["seed"]
-    inputs = [photo, speech, *([head_from] if isinstance(head_from, Path) else [])]
-    targets: list[Target] = [(out, motion_out, first)]
-    if takes > 1:
-        targets = [
-            (_numbered(out, n), motion_out and _numbered(motion_out, n), first + n - 1) for n in range(1, takes + 1)
-        ]
-    if skip_existing:
-        targets = [target for target in targets if not os.path.lexists(target[0])]
-    for video, rows, _ in targets:
-        ready_video(video, force=force, alpha=options["background"] == "none", inputs=inputs)
-        if rows is not None:
-            if rows.suffix.lower() != ".npz":
-                raise InputError(f"A motion file ends in .npz, not {rows.name!r}; choose another name.")
-            ready_file(rows, force=force, inputs=inputs)
-    return targets
-
-
-def _make_takes(
-    head: TalkingHead, photo: Path, speech: Path, targets: list[Target], options: Options, force: bool
-) -> None:
-    for video, rows, seed in targets:
-        start = time.perf_counter()
-        options = {**options, "seed": seed}
-        _save(head.animate(photo, speech, **options), video, rows, force, start)
-
-
-def _save(made: Animation, out: Path, motion_out: Path | None, force: bool, start: float) -> None:
+def _save(made: Animation, out: Path, force: bool, start: float) -> None:
     """Write the video under a progress bar, then one line about it."""
+    from mssync.batch.work import Made
+
     with progress(out.name) as update:
-        made.save(out, force=force, motion_out=motion_out, progress=update)
+        made.save(out, force=force, progress=update)
     factor = (time.perf_counter() - start) / made.seconds
-    seed = "" if made.seed is None else f", seed {made.seed}"
-    typer.echo(
-        f"{out}: {len(made)} frames, {made.seconds:.2f} s, real-time factor {factor:.2f}, model {made.model}{seed}"
-    )
-
-
-def _numbered(path: Path, number: int) -> Path:
-    return path.with_name(f"{path.stem}-{number}{path.suffix}")
-
-
-def _make_folder(folder: Path) -> None:
-    from mssync.files import write_error
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, ValueError) as error:
-        raise write_error(folder, error) from error
+    tell(str(Made(out, len(made), made.seconds, factor, made.model, made.seed)))

@@ -10,10 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mssync.batch import is_batch, read_pairs
+from mssync.batch.pairs import Folders, Pair, is_batch
+from mssync.batch.pairs import read_pairs as pairs_in
 from mssync.errors import InputError
 
 OUT = Path("out")
+
+
+def read_pairs(photo: Path, speech: Path | None, out: Path, ending: str, takes: int = 1) -> list[Pair]:
+    return pairs_in(photo, speech, Folders(out, ending=ending), takes)
 
 
 def touch(folder: Path, *names: str) -> Path:
@@ -49,12 +54,64 @@ def test_what_is_left_out_of_a_folder_is_named(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="Left out of") as notes:
         pairs = read_pairs(photos, Path("v.wav"), OUT, ".mp4")
     assert [p.photo.name for p in pairs] == ["a.jfif", "b.JPG"]
-    assert str(notes[0].message).endswith(": c.heic, d.txt, inner.jpg/, noending.")
+    odd = "of an unknown kind"
+    assert str(notes[0].message).endswith(f": c.heic ({odd}), d.txt ({odd}), inner.jpg (a folder), noending ({odd}).")
     assert len(read_pairs(Path("me.png"), voices, OUT, ".mp4")) == 4  # and no note, or it would be an error
     both = touch(tmp_path / "both", "a.jpg", "a.wav", "x.doc")
     with pytest.warns(UserWarning) as notes:
         (pair,) = read_pairs(both, both, OUT, ".mp4")
-    assert not pair.problem and all(str(n.message).endswith(": x.doc.") for n in notes)
+    assert not pair.problem and all(str(n.message).endswith(": x.doc (of an unknown kind).") for n in notes)
+
+
+def test_files_without_a_telling_name_are_known_by_their_content(tmp_path: Path) -> None:
+    folder = touch(tmp_path / "p", "a.png")
+    (folder / "b.dat").write_bytes(b"\xff\xd8\xff\xe0 and the rest of a JPEG")
+    (folder / "c").write_bytes(b"fLaC and the rest of a FLAC")
+    (folder / "d.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    with pytest.warns(UserWarning) as notes:
+        assert [p.photo.name for p in read_pairs(folder, Path("v.wav"), OUT, ".mp4")] == ["a.png", "b.dat"]
+        assert [p.speech.name for p in read_pairs(Path("p.png"), folder, OUT, ".mp4")] == ["c"]
+    first, second = (str(note.message) for note in notes)
+    assert first.endswith("c (a FLAC sound), d.heic (an HEIC/HEIF picture).")
+    assert "a.png (of an unknown kind), b.dat (a JPEG picture), d.heic" in second
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_in_a_folder_is_left_out(tmp_path: Path) -> None:
+    os.mkfifo(touch(tmp_path / "p", "a.jpg") / "pipe.jpg")
+    with pytest.warns(UserWarning, match="pipe.jpg \\(not an ordinary file\\)"):
+        assert len(read_pairs(tmp_path / "p", Path("v.wav"), OUT, ".mp4")) == 1
+
+
+def test_motions_and_curves_are_named_after_the_videos(tmp_path: Path) -> None:
+    table = tmp_path / "pairs.csv"
+    table.write_text("photo,speech,out\na.png,b.wav,sub/x.mp4\na.png,b.wav,sub/x.webm\na.png,b.wav,y.1.mp4\n")
+    first, second, third = pairs_in(table, None, Folders(OUT, Path("m"), Path("c")))
+    assert first.outputs == (OUT / "sub/x.mp4", Path("m/sub/x.npz"), Path("c/sub/x.csv"))
+    assert "a second time" in second.problem and "x.npz" in second.problem
+    assert third.outputs == (OUT / "y.1.mp4", Path("m/y.1.npz"), Path("c/y.1.csv"))
+
+
+def test_lists_made_on_windows(tmp_path: Path) -> None:
+    touch(tmp_path / "photos", "a.png")
+    table = tmp_path / "pairs.tsv"
+    table.write_text("photo\tspeech\tout\nphotos\\a.png\tv.wav\tvideos\\a\n")
+    (pair,) = read_pairs(table, None, OUT, ".mp4")
+    assert (pair.photo, pair.out, pair.problem) == (tmp_path / "photos" / "a.png", OUT / "videos" / "a.mp4", "")
+
+
+def test_a_list_may_not_be_endless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pairs.csv").write_text("photo,speech\n" + "a.png,b.wav\n" * 40)
+    monkeypatch.setattr("mssync.batch.pairs.MAX_PAIRS", 39)
+    with pytest.raises(InputError, match="over 39 lines"):
+        read_pairs(tmp_path / "pairs.csv", None, OUT, ".mp4")
+    monkeypatch.setattr("mssync.batch.table.MAX_BYTES", 400)
+    with pytest.raises(InputError, match="cut it into several files"):
+        read_pairs(tmp_path / "pairs.csv", None, OUT, ".mp4")
+    (tmp_path / "pairs.csv").write_text("photo,speech\n" + "a" * 200_000 + ",b.wav\n")
+    monkeypatch.undo()
+    with pytest.raises(InputError, match="Line 2"):
+        read_pairs(tmp_path / "pairs.csv", None, OUT, ".mp4")
 
 
 def test_a_folder_and_a_file(tmp_path: Path) -> None:
@@ -97,7 +154,7 @@ def test_csv_outputs_stay_in_their_folder(tmp_path: Path, name: str) -> None:
     table = tmp_path / "pairs.csv"
     table.write_text(f"photo,speech,out\na.png,b.wav,{name}\nc.png,d.wav,fine/c.mp4\n")
     first, second = read_pairs(table, None, OUT, ".mp4")
-    assert "outside" in first.problem
+    assert "leads out" in first.problem
     assert not second.problem and second.out == OUT / "fine/c.mp4"
 
 
