@@ -18,6 +18,7 @@ from mssync.evaluation.frames import SIDE, FaceCrop, Frame, Portrait, paired_fra
 from mssync.evaluation.identity import Identity
 from mssync.evaluation.paired import PixelDistance, point_distances
 from mssync.evaluation.score import Score
+from mssync.evaluation.stats import BLOCK, block_interval
 from mssync.face.topology import FACE_OVAL, LIPS_OUTER
 from mssync.face.tracking import FaceTracker
 
@@ -53,7 +54,7 @@ def scores(
         InputError: a file cannot be read, or the photo shows no face.
     """
     portrait = None if photo is None else Portrait.read(photo, tracker or FaceTracker())
-    sharpness, background = Sharpness(seen, portrait), Background(seen, every)
+    sharpness, background = Sharpness(seen, portrait, every), Background(seen, every)
     pixels, identity = PixelDistance(seen, real), Identity(seen, real, portrait)
     for index, rgb, other in paired_frames(seen, real, every=every):
         sharpness.see(index, rgb)
@@ -102,9 +103,11 @@ class Sharpness:
     Args:
         seen: the video.
         photo: the source; without it the video's first face is.
+        every: the sampling of its frames.
     """
 
-    def __init__(self, seen: Footage, photo: Portrait | None) -> None:
+    def __init__(self, seen: Footage, photo: Portrait | None, every: int = 1) -> None:
+        self._block = max(1, BLOCK // every)
         self._valid = seen.track.valid
         self._crop = FaceCrop.of(seen.track.points)
         self._points = self._crop.inside(seen.track.points)
@@ -126,10 +129,13 @@ class Sharpness:
                 why = "No sampled frame shows the face."
                 out += [Score.not_run(key, "grey levels", "real", why), Score.not_run(kept, "share", "real", why)]
                 continue
-            value = float(np.median([v[column] for v in self._values]))
-            source = (self._source or self._values[0])[column]
-            out.append(Score(key, value, "grey levels", "real"))
-            out.append(Score(kept, value / max(source, 1e-6), "share", "real", note=f"relative to {self._of}"))
+            values = np.array([v[column] for v in self._values], np.float64)
+            ends = block_interval(values, lambda v: np.median(v, axis=1), self._block)
+            value, source = float(np.median(values)), max((self._source or self._values[0])[column], 1e-6)
+            kept_ends = None if ends is None else (ends[0] / source, ends[1] / source)
+            out.append(Score(key, value, "grey levels", "real", interval=ends))
+            note = f"relative to {self._of}"
+            out.append(Score(kept, value / source, "share", "real", interval=kept_ends, note=note))
         return out
 
 

@@ -18,6 +18,7 @@ Mask = NDArray[np.bool_]
 SPEECH: Final = 0.35  # the probability below which the mouth's own gate calls speech ended
 CLEAR_FRAMES: Final = 5  # 0.2 s
 MIN_SECONDS: Final = 0.4
+BLOCK: Final = 5  # frames of a bootstrap block: a pause is short, and what moves in it moves for a fifth of a second
 
 
 def clear_silence(speech: Array) -> Mask:
@@ -41,9 +42,9 @@ def scores(seen: Footage) -> list[Score]:
     - ``silence.speed``: median of ``|gap[t+1] - gap[t]| * 25`` (iod/s), chance likewise;
     - ``silence.seconds``: how much clear silence there was to judge by.
 
-    The first two must be read together: a mouth frozen open moves as little as a closed one. In less than two seconds
-    of silence they have no interval, and strong compression (crf 28 for 18) moved them by as much as a fifth of the gap
-    and nine tenths of the speed.
+    The first two must be read together: a mouth frozen open moves as little as a closed one. Their intervals draw
+    blocks of a fifth of a second. Strong compression (crf 28 for 18) moved them by as much as a fifth of the gap and
+    nine tenths of the speed.
     """
     gap = seen.column("lip_gap").astype(np.float64)
     valid = seen.track.valid
@@ -68,5 +69,5 @@ def scores(seen: Footage) -> list[Score]:
 
 
 def _median(key: str, unit: str, here: NDArray[np.float64], everywhere: NDArray[np.float64]) -> Score:
-    interval = block_interval(here, lambda v: np.median(v, axis=1))
+    interval = block_interval(here, lambda v: np.median(v, axis=1), BLOCK)
     return Score(key, float(np.median(here)), unit, "low", float(np.median(everywhere)), interval)

@@ -14,7 +14,7 @@ BLOCK: Final = 25  # frames of a bootstrap block
 DRAWS: Final = 200
 
 
-def block_draws(values: Array64, statistic: Callable[[Array64], Array64]) -> Array64 | None:
+def block_draws(values: Array64, statistic: Callable[[Array64], Array64], block: int = BLOCK) -> Array64 | None:
     """Statistics of a series drawn again 200 times, by moving-block bootstrap (Kuensch 1989), blocks of one second.
 
     Neighbouring frames are alike, so blocks are drawn, not frames. What changes more slowly than a block is taken for
@@ -23,21 +23,24 @@ def block_draws(values: Array64, statistic: Callable[[Array64], Array64]) -> Arr
     Args:
         values: ``(n, ...)``, frames first.
         statistic: from drawn frames ``(draws, n, ...)`` to ``(draws, ...)``.
+        block: rows of a block, where a row is not a frame or what is alike is shorter than a second.
     Returns:
-        ``(200, ...)``, or None below two seconds.
+        ``(200, ...)``, or None below two blocks.
     """
     n = len(values)
-    if n < 2 * BLOCK:
+    if n < 2 * block:
         return None
-    starts = np.random.default_rng(0).integers(0, n - BLOCK + 1, (DRAWS, -(-n // BLOCK)))
-    rows = (starts[..., None] + np.arange(BLOCK)).reshape(DRAWS, -1)[:, :n]
+    starts = np.random.default_rng(0).integers(0, n - block + 1, (DRAWS, -(-n // block)))
+    rows = (starts[..., None] + np.arange(block)).reshape(DRAWS, -1)[:, :n]
     pieces = min(DRAWS, -(-DRAWS * values.size // 1_000_000))  # bounds the memory
     return np.concatenate([statistic(values[part]) for part in np.array_split(rows, pieces)])
 
 
-def block_interval(values: Array64, statistic: Callable[[Array64], Array64]) -> tuple[float, float] | None:
+def block_interval(
+    values: Array64, statistic: Callable[[Array64], Array64], block: int = BLOCK
+) -> tuple[float, float] | None:
     """95 % interval of a statistic ``(draws, n, ...) -> (draws,)`` of a series, see :func:`block_draws`."""
-    drawn = block_draws(values, statistic)
+    drawn = block_draws(values, statistic, block)
     return None if drawn is None else middle95(drawn)
 
 
