@@ -42,7 +42,7 @@ Result = dict[str, Any]
 _PLACES: Final = ("offset", "lag", "seconds", "lse_offset")
 
 _PACKAGES: Final = (
-    "mssync", "numpy", "scipy", "av", "soxr", "onnxruntime", "ai-edge-litert", "opencv-python-headless",
+    "mssync", "numpy", "av", "soxr", "onnxruntime", "ai-edge-litert", "opencv-python-headless",
     "pocketsphinx",
 )  # fmt: skip
 _BOOTSTRAP: Final = 1000

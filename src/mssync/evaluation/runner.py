@@ -5,22 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import warnings
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from mssync.assets import ASSETS
-from mssync.errors import AssetError, InputError, OutputError
+from mssync.errors import AssetError, MssyncError, OutputError
 from mssync.evaluation.frames import CROP, SIDE
 from mssync.evaluation.parts import Outcome, load, save
 from mssync.evaluation.pool import set_rows
-from mssync.evaluation.results import REAL, Result, Row, assemble, sha256
-from mssync.evaluation.suite import Item, Settings, evaluate_one, judge
+from mssync.evaluation.results import Result, Row, assemble, sha256
+from mssync.evaluation.suite import Item, Settings, evaluate_one, judge, lost, videos_of
+from mssync.evaluation.workers import spread
 from mssync.face.tracking import FaceTracker
 from mssync.files import discard, write_error
 from mssync.media.audio import SPEECH_RATE
@@ -67,12 +66,24 @@ def run(
     Raises:
         OutputError: the parts cannot be written, or their folder holds something else.
     """
+    with one_thread():
+        return _run(items, settings, parts, workers, tracker, done or (lambda *_: None), frames)
+
+
+def _run(
+    items: Sequence[Item],
+    settings: Settings,
+    parts: Path,
+    workers: int,
+    tracker: FaceTracker | None,
+    done: Callable[[int, int, list[Row]], None],
+    frames: Progress | None,
+) -> Result:
     _own_folder(parts)
-    kept = [load(parts, _key(item, settings), _videos(item)) for item in items]
+    kept = [load(parts, _key(item, settings), [v[:2] for v in videos_of(item)]) for item in items]
     outcomes: dict[int, Outcome] = {n: found for n, found in enumerate(kept) if found is not None}
     for count, number in enumerate(outcomes, 1):
-        if done is not None:
-            done(count, len(items), outcomes[number][0])
+        done(count, len(items), outcomes[number][0])
     todo = [n for n in range(len(items)) if n not in outcomes]
     with closing(_outcomes([items[n] for n in todo], settings, workers, tracker, frames)) as made:
         for place, outcome in made:
@@ -80,8 +91,7 @@ def run(
             outcomes[number] = outcome
             if not _problem(outcome[0]):
                 save(parts, _key(items[number], settings), outcome)
-            if done is not None:
-                done(len(outcomes), len(items), outcome[0])
+            done(len(outcomes), len(items), outcome[0])
     rows = [row for n in range(len(items)) for row in outcomes[n][0]]
     pools = [pool for n in range(len(items)) for pool in outcomes[n][1]]
     hashes = _hashes(items, rows, settings)
@@ -97,6 +107,9 @@ def _problem(rows: Sequence[Row]) -> str:
 
 # ---- work ---------------------------------------------------------------------------------------------------------
 
+_DIED: Final = (
+    "The process that worked on it died, perhaps for lack of memory; close other programs, use fewer --workers."
+)
 _tracker: FaceTracker | None = None
 
 
@@ -109,28 +122,36 @@ def _outcomes(
             tracker = tracker or FaceTracker()
             yield number, evaluate_one(item, settings, tracker, frames if len(items) == 1 else None)
         return
-    # Spawned, not forked: the same on every system, and safe beside native thread pools.
-    pool = ProcessPoolExecutor(min(workers, len(items)), get_context("spawn"), initializer=_start_worker)
-    try:
-        jobs = {pool.submit(_work, item, settings): number for number, item in enumerate(items)}
-        for job in as_completed(jobs):
-            yield jobs[job], job.result()
-    except BrokenProcessPool as error:
-        raise InputError(
-            "A process died, perhaps for lack of memory; use fewer --workers. What is finished is kept."
-        ) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    with closing(spread(_work, [(item, settings) for item in items], workers)) as made:
+        for number, outcome, alive in made:
+            if isinstance(outcome, MssyncError):
+                raise outcome
+            yield number, outcome if alive else lost(items[number], _DIED)
 
 
-def _start_worker() -> None:
+def _work(task: tuple[Item, Settings]) -> Outcome | MssyncError:
+    """One item in a process of its own; what concerns all items, as networks that are missing, is handed back."""
     global _tracker
-    _tracker = FaceTracker(threads=1)
+    try:
+        _tracker = _tracker or FaceTracker(threads=1)
+        with one_thread():
+            return evaluate_one(*task, _tracker)
+    except MssyncError as error:
+        return error
 
 
-def _work(item: Item, settings: Settings) -> Outcome:
-    assert _tracker is not None
-    return evaluate_one(item, settings, _tracker)
+def one_thread() -> AbstractContextManager[object]:
+    """Linear algebra in one thread: sums in the same order, so the same numbers whatever the processors are."""
+    try:
+        from threadpoolctl import threadpool_limits
+    except ModuleNotFoundError:
+        warnings.warn(
+            "Without the package threadpoolctl the last digits of some numbers depend on the number of processors; "
+            "install it for the same bytes everywhere: python -m pip install threadpoolctl",
+            stacklevel=2,
+        )
+        return nullcontext()
+    return cast("AbstractContextManager[object]", threadpool_limits(1))
 
 
 # ---- parts --------------------------------------------------------------------------------------------------------
@@ -168,12 +189,6 @@ def _stamp(path: Path) -> tuple[int, int]:
     except OSError:
         return 0, 0
     return facts.st_size, facts.st_mtime_ns
-
-
-def _videos(item: Item) -> list[tuple[str, Path]]:
-    """System and file of the rows that an item makes."""
-    real = [] if item.reference is None else [(REAL, item.reference)]
-    return [*real, *item.videos.items()]
 
 
 # ---- facts --------------------------------------------------------------------------------------------------------

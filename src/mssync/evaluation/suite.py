@@ -199,11 +199,7 @@ def evaluate_one(
     rows: list[Row] = []
     pools: list[Pool] = []
     real: Footage | None = None
-    videos: list[tuple[str, Path, Path | None]] = []
-    if item.reference is not None:
-        videos.append((REAL, item.reference, None))
-    videos += [(system, path, item.audio) for system, path in item.videos.items()]
-    for system, path, audio in videos:
+    for system, path, audio in videos_of(item):
         row = _blank(item, system, path, audio)
         pool: Pool = {}
         try:
@@ -217,11 +213,23 @@ def evaluate_one(
             real = seen if system == REAL else real
         except MssyncError as error:
             row["problem"] = str(error)
-        except (ValueError, ArithmeticError, MemoryError, np.linalg.LinAlgError) as error:
+        except Exception as error:  # one video must not end the others, whatever a library makes of it
             row["problem"] = f"{path} cannot be evaluated ({type(error).__name__}: {error}); please report it."
         rows.append(row)
         pools.append(pool)
     return rows, pools
+
+
+def videos_of(item: Item) -> list[tuple[str, Path, Path | None]]:
+    """System, file and given sound of every row that an item makes, the real one first."""
+    real = [] if item.reference is None else [(REAL, item.reference, None)]
+    return [*real, *((system, path, item.audio) for system, path in item.videos.items())]
+
+
+def lost(item: Item, why: str) -> tuple[list[Row], list[Pool]]:
+    """What :func:`evaluate_one` would give if all its videos had one problem."""
+    rows = [_blank(item, *video) | {"problem": why} for video in videos_of(item)]
+    return rows, [{} for _ in rows]
 
 
 def _blank(item: Item, system: str, path: Path, audio: Path | None) -> Row:
@@ -250,7 +258,7 @@ def run_scores(case: Case) -> list[Score]:
             out += map(_finite, function(case))
         except MssyncError as error:
             out.append(Score.not_run(name, "", "real", str(error)))
-        except (ValueError, IndexError, ArithmeticError, np.linalg.LinAlgError) as error:
+        except Exception as error:  # one score must not end the others, whatever a library makes of it
             why = f"It failed on this video ({type(error).__name__}: {error}); please report it."
             out.append(Score.not_run(name, "", "real", why))
     return out
