@@ -10,7 +10,6 @@ import pytest
 from report_samples import result, row, scores
 
 from mssync.errors import InputError, OutputError
-from mssync.evaluation.report_parts import not_run_list
 from mssync.evaluation.results import (
     FORMAT,
     GENERATED,
@@ -26,7 +25,6 @@ from mssync.evaluation.results import (
     score_from,
     summarise,
     systems_of,
-    text_table,
     write_json,
 )
 from mssync.evaluation.score import Aim, Score
@@ -128,34 +126,6 @@ def test_a_note_says_of_how_many_clips_it_is() -> None:
     made = [Score("a.b", 1.0, "", "real", note=n).as_dict() for n in ("odd", "", "odd")]
     (entry,) = summarise([{"system": REAL, "scores": [s]} for s in made])
     assert entry["systems"][REAL]["note"] == "2 of 3 clips: odd"
-
-
-def test_the_table_has_real_footage_first_and_says_what_was_not_run() -> None:
-    made = result([row("a", GENERATED, P, scores(0.2, 0.3)), row("a", REAL, P, scores(0.1, 0.4))])
-    lines = text_table(made).splitlines()
-    assert lines[0].split() == ["score", "real", "generated", "chance", "aim"]
-    gap = next(line for line in lines if line.startswith("silence.gap"))
-    assert gap.split() == ["silence.gap", "[iod]", "0.1", "0.2", "0.2", "low"]
-    assert lines[-1] == "not run: sync.lse_c: The <b>weights</b> were not given."
-
-
-def test_a_reason_is_that_of_the_system_on_trial() -> None:
-    def rows_with(why: str) -> list[Score]:
-        return [Score.not_run("picture.psnr", "dB", "high", why)]
-
-    made = result([
-        row("a", REAL, P, rows_with("There is no paired reference.")),
-        row("a", GENERATED, P, rows_with("The shapes differ.")),
-    ])  # fmt: skip
-    assert text_table(made).splitlines()[-1] == "not run: picture.psnr: The shapes differ."
-    assert "The shapes differ." in not_run_list(made["summary"])
-    assert "paired reference" not in not_run_list(made["summary"])
-
-
-def test_the_table_marks_what_a_baseline_beats() -> None:
-    made = result([row("a", s, P, scores(gap, 0.4)) for s, gap in ((REAL, 0.1), (STILL, 0.05), (OUR_MODEL, 0.2))])
-    gap = next(line for line in text_table(made).splitlines() if line.startswith("silence.gap"))
-    assert gap.endswith("! beaten by still photo")
 
 
 def test_numbers_are_short() -> None:

@@ -39,6 +39,8 @@ ClipNetOption = Annotated[
     Path | None, typer.Option("--fvd-net", metavar="FILE", help="ONNX file of I3D, for the FVD.")
 ]  # fmt: skip
 
+AllOption = Annotated[bool, typer.Option("--all", help="Print all scores, not the verdict alone.")]
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
@@ -74,10 +76,12 @@ def evaluate(
     syncnet: SyncNetOption = None,
     fid_net: PictureNetOption = None,
     fvd_net: ClipNetOption = None,
+    everything: AllOption = False,
     force: ForceOption = False,
 ) -> None:
     """Score any talking-head video, whoever made it, beside real footage.
 
+    The verdict comes first: sync, closures, silence, head and picture as better, like or worse than the reference.
     Everything is measured from pixels and sound. In **folders**, files of the same name before the ending belong
     together; one file may serve all. A **CSV file** has a line of column names, `generated` and any of `reference`,
     `audio`, `text`, `photo`; its paths count from its folder.
@@ -115,7 +119,7 @@ def evaluate(
             else parts_folder(kept)
         )
         result, failed = _run(items, settings, parts, workers)
-        _write(result, json, report, force)
+        _write(result, json, report, everything, force)
     if failed:
         raise typer.Exit(SOME_FAILED)
 
@@ -166,6 +170,7 @@ def bench_suite(
     model: ModelOption = "default",
     device: DeviceOption = "cpu",
     workers: WorkersOption = 1,
+    everything: AllOption = False,
     force: ForceOption = False,
 ) -> None:
     """Hold a model against real footage and against baselines that know nothing.
@@ -185,7 +190,7 @@ def bench_suite(
             if problem:
                 say(f"Skipped: {problem}")
     result, failed = _run(bench.items(), Settings(suite.value), bench.parts, workers)
-    _write(result, out / "bench.json", out / "bench.html", True)
+    _write(result, out / "bench.json", out / "bench.html", everything, True)
     if failed or bench.problems:
         raise typer.Exit(SOME_FAILED)
 
@@ -213,17 +218,18 @@ def _run(items: list[Any], settings: Any, parts: Path, workers: int) -> tuple[Re
     return result, failed
 
 
-def _write(result: Result, json: Path | None, report: Path | None, force: bool) -> None:
+def _write(result: Result, json: Path | None, report: Path | None, everything: bool, force: bool) -> None:
     """The table on the terminal, the numbers and the page as files."""
     from mssync.evaluation.report import write_report
-    from mssync.evaluation.results import text_table, write_json
+    from mssync.evaluation.results import write_json
+    from mssync.evaluation.tables import print_result
 
     if json is not None:
         write_json(json, result, force=force)
     if report is not None:
         with progress(report.name) as update:
             write_report(result, report, force=force, progress=update)
-    typer.echo(text_table(result))
+    print_result(result, everything=everything)
     for path in (json, report):
         if path is not None:
             typer.echo(f"written: {path}")

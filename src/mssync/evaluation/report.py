@@ -27,9 +27,8 @@ from mssync.evaluation.report_parts import (
     grouped,
     not_run_list,
     title_of,
-    was_run,
 )
-from mssync.evaluation.results import REAL, Result, number, relative
+from mssync.evaluation.results import REAL, Result, number, relative, was_run
 from mssync.files import replacing
 
 # Films and curves are for looking at, not for archiving: the page stays a few megabytes with hundreds of clips.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
-from mssync.evaluation.results import REAL, number, reason
+from mssync.evaluation.results import REAL, number, reason, was_run
 
 # Group of scores (the first part of their keys; two parts for sync) -> heading, and a sentence for the reader.
 GROUPS: Final = {
@@ -111,11 +111,6 @@ def grouped(summary: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str,
     for entry in summary:
         out.setdefault(split_key(entry["key"])[0], []).append(entry)
     return out
-
-
-def was_run(entry: Mapping[str, Any]) -> bool:
-    """Whether any system has a number."""
-    return any(cell["median"] is not None for cell in entry["systems"].values())
 
 
 def css_class(system: str, trial: str) -> str:

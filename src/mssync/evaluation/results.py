@@ -17,11 +17,12 @@ import numpy as np
 from mssync.errors import InputError
 from mssync.evaluation.score import Aim, Score
 from mssync.evaluation.sync import NOT_SEPARATING
+from mssync.evaluation.verdict import REAL as REAL
+from mssync.evaluation.verdict import verdicts
 from mssync.files import replacing
 
 FORMAT: Final = "mssync-evaluation"
-VERSION: Final = 1
-REAL: Final = "real"
+VERSION: Final = 2
 GENERATED: Final = "generated"
 
 # The systems of a bench.
@@ -68,12 +69,12 @@ def assemble(
         config: what was pinned or chosen.
         hashes: sha256 by name of every file that was read.
     Returns:
-        ``format, version, suite, config, versions, hashes, systems, rows, summary``, fit for JSON.
+        ``format, version, suite, config, versions, hashes, systems, verdicts, rows, summary``, fit for JSON.
     """
     return {
         "format": FORMAT, "version": VERSION, "suite": suite, "config": dict(config), "versions": _versions(),
-        "hashes": dict(sorted(hashes.items())), "systems": systems_of(rows), "rows": list(rows),
-        "summary": summarise([*rows, *set_rows]),
+        "hashes": dict(sorted(hashes.items())), "systems": systems_of(rows),
+        "verdicts": verdicts(rows), "rows": list(rows), "summary": summarise([*rows, *set_rows]),
     }  # fmt: skip
 
 
@@ -214,6 +215,29 @@ def _off(aim: Aim, value: float | None, real: float | None) -> float | None:
     return value if aim == "low" else -value
 
 
+# ---- words --------------------------------------------------------------------------------------------------------
+
+
+def was_run(entry: Mapping[str, Any]) -> bool:
+    """Whether any system has a number of a score of the summary."""
+    return any(cell["median"] is not None for cell in entry["systems"].values())
+
+
+def reason(entry: Mapping[str, Any]) -> str:
+    """Why a score of the summary was not run, as its last system has it: real footage's own reason is another."""
+    notes = [cell["note"] for cell in entry["systems"].values() if cell["note"]]
+    return str(notes[-1]) if notes else "no reason given"
+
+
+def number(value: float | None) -> str:
+    """Three digits that matter, a dash where there is no number."""
+    if value is None:
+        return "-"
+    if value == 0 or abs(value) >= 100:
+        return f"{value:.0f}"
+    return f"{value:.3g}" if abs(value) >= 1e-3 else f"{value:.1e}"
+
+
 # ---- files --------------------------------------------------------------------------------------------------------
 
 
@@ -267,50 +291,3 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-# ---- terminal -----------------------------------------------------------------------------------------------------
-
-
-def text_table(result: Result) -> str:
-    """The summary for a terminal: a line per score, real footage in the first column of numbers.
-
-    A score on which a baseline beats the system on trial ends in ``!`` and the baseline's name, one whose real value
-    does not stand clear of chance in ``not separating``; scores that were not run are listed below with their reasons.
-    """
-    systems: list[str] = result["systems"]
-    lines = [["score", *systems, "chance", "aim", ""]]
-    silent: dict[str, list[str]] = {}
-    for entry in result["summary"]:
-        cells = entry["systems"]
-        if all(cell["median"] is None for cell in cells.values()):
-            silent.setdefault(reason(entry), []).append(entry["key"])
-            continue
-        unit = f" [{entry['unit']}]" if entry["unit"] else ""
-        remarks = [f"! beaten by {', '.join(entry['beaten_by'])}"] if entry["beaten_by"] else []
-        remarks += ["not separating"] if entry["separates"] is False else []
-        numbers = [number(cells.get(name, {}).get("median")) for name in systems]
-        lines.append([entry["key"] + unit, *numbers, number(entry["chance"]), entry["aim"], "; ".join(remarks)])
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    text = [
-        "  ".join(c.ljust(w) if i in (0, len(line) - 2, len(line) - 1) else c.rjust(w) for i, (c, w) in cells).rstrip()
-        for line in lines
-        for cells in [list(enumerate(zip(line, widths)))]
-    ]
-    text += [f"not run: {', '.join(keys)}: {note}" for note, keys in silent.items()]
-    return "\n".join(text)
-
-
-def reason(entry: Mapping[str, Any]) -> str:
-    """Why a score of the summary was not run, as its last system has it: real footage's own reason is another."""
-    notes = [cell["note"] for name, cell in entry["systems"].items() if cell["note"]]
-    return str(notes[-1]) if notes else "no reason given"
-
-
-def number(value: float | None) -> str:
-    """Three digits that matter, a dash where there is no number."""
-    if value is None:
-        return "-"
-    if value == 0 or abs(value) >= 100:
-        return f"{value:.0f}"
-    return f"{value:.3g}" if abs(value) >= 1e-3 else f"{value:.1e}"
