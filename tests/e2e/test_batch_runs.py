@@ -196,18 +196,26 @@ def test_interrupted_workers_leave_nothing_half_written(photo: Path, short_voice
     assert all(path.suffix == ".mp4" and sum(1 for _ in iter_frames(path)) == 15 for path in made)
 
 
-def test_a_reader_that_leaves_ends_no_work(
-    mssync_cli: Run, photo: Path, short_voice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("number", "code"), [(errno.EPIPE, 0), (errno.ENOSPC, 2)])
+def test_results_that_cannot_be_shown_end_no_work(
+    mssync_cli: Run,
+    photo: Path,
+    short_voice: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    code: int,
 ) -> None:
-    class Gone(io.StringIO):
+    class Shut(io.StringIO):
         def write(self, text: str) -> int:
-            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+            raise OSError(number, "cannot be written")
 
     photos = tmp_path / "photos"
     photos.mkdir()
     for name in ("a.png", "b.png"):
         shutil.copy(photo, photos / name)
-    monkeypatch.setattr(sys, "stdout", Gone())
+    monkeypatch.setattr(sys, "stdout", Shut())
     done = mssync_cli("animate", photos, short_voice, "-o", tmp_path / "out")
-    assert done.code == 0 and done.err.count("cannot be shown") == 1
+    # Who reads on no further (| head -1) misses nothing; a full disk loses results.
+    assert done.code == code and done.err.count("cannot be shown (cannot be written)") == (code == 2)
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.mp4", "b.mp4"]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import signal
 import sys
@@ -13,8 +14,8 @@ import typer
 
 from mssync import __version__, assets
 from mssync.cli import evaluating, making, motion, training, weights
-from mssync.cli.console import fetching, open_streams, say
-from mssync.errors import MssyncError, PlatformError
+from mssync.cli.console import fetching, open_streams, say, tell, told_all
+from mssync.errors import MssyncError, OutputError, PlatformError
 
 INTERRUPTED = 130  # what shells report for Ctrl-C
 
@@ -36,7 +37,7 @@ training.register(app)
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"mssync {__version__}")
+        tell(f"mssync {__version__}")
         raise typer.Exit
 
 
@@ -60,6 +61,10 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         app()
+    except SystemExit as end:
+        if not end.code and not told_all():
+            sys.exit(OutputError.exit_code)
+        raise
     except MssyncError as error:
         say(str(error))
         sys.exit(error.exit_code)
@@ -70,4 +75,10 @@ def main() -> NoReturn:
         sys.exit(PlatformError.exit_code)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        say("The disk is full; free some space and run again.")
+        sys.stdout = None  # what is left for it would be tried again at the end
+        sys.exit(OutputError.exit_code)
     sys.exit(0)

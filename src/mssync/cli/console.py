@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from mssync.assets import Asset
 
 LONGEST = 4000  # characters of a line
+_untold = False
 
 
 def open_streams() -> None:
@@ -28,6 +30,8 @@ def open_streams() -> None:
     A closed one leads nowhere: its number would else go to the next file that is opened, and messages of native
     libraries into that file. Characters that a terminal cannot show are written as their numbers.
     """
+    global _untold
+    _untold = False
     for number in range(3):
         try:
             os.fstat(number)
@@ -47,14 +51,23 @@ def say(sentence: str) -> None:
         print(clean(sentence, LONGEST), file=sys.stderr, flush=True)
 
 
-def tell(line: str) -> None:
-    """One line of results on stdout. Nobody may be reading any more (``| head -1``): that ends no work."""
+def tell(text: str) -> None:
+    """Results on stdout, line by line. Where they cannot be written the work goes on; see :func:`told_all`."""
+    global _untold
     try:
-        print(clean(line, LONGEST), flush=True)
-    except OSError:
+        for line in text.splitlines():
+            print(clean(line, LONGEST), flush=True)
+    except OSError as error:
         # What is left in its buffer must not be tried again at the end.
         sys.stdout = open(os.devnull, "w", encoding="utf-8", errors="backslashreplace")  # noqa: PTH123, SIM115
-        say("Note: the results cannot be shown any more; the work goes on.")
+        if error.errno != errno.EPIPE:  # nobody reads any more, as with `| head -1`: as it should be
+            _untold = True
+            say(f"The results cannot be shown ({error.strerror}); the work goes on without.")
+
+
+def told_all() -> bool:
+    """Whether all results could be written, or nobody wanted to read on."""
+    return not _untold
 
 
 def tell_table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

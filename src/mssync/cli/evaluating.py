@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mssync.cli.console import extra, progress, quiet_natives, say
+from mssync.cli.console import extra, progress, quiet_natives, say, tell
 from mssync.cli.options import DeviceOption, ForceOption, ModelOption, load_head
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def compare(
     tracker = _quiet_tracker() if landmarks else None
     with progress(out.name) as update:
         frames = run(panels, out, audio=audio, grid=shape, height=height, tracker=tracker, force=force, progress=update)
-    typer.echo(f"{out}: {len(panels)} videos in {shape[0]} x {shape[1]}, {frames / 25:.2f} s")
+    tell(f"{out}: {len(panels)} videos in {shape[0]} x {shape[1]}, {frames / 25:.2f} s")
 
 
 def bench_suite(
@@ -232,7 +232,7 @@ def _write(result: Result, json: Path | None, report: Path | None, everything: b
     print_result(result, everything=everything)
     for path in (json, report):
         if path is not None:
-            typer.echo(f"written: {path}")
+            tell(f"written: {path}")
 
 
 def _quiet_tracker() -> FaceTracker:

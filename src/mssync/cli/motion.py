@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mssync.cli.console import progress, say
+from mssync.cli.console import progress, say, tell
 from mssync.cli.options import ForceOption, ModelOption, load_head
 
 
@@ -41,7 +41,7 @@ def track(
     if gaps:
         where = ", ".join(f"{start:.2f}-{end:.2f} s" for start, end in gaps)
         say(f"Note: no face was found at {where}; the motion is bridged there.")
-    typer.echo(f"{out}: {len(motion)} frames, {len(motion) / motion.fps:.2f} s, {len(gaps)} gaps")
+    tell(f"{out}: {len(motion)} frames, {len(motion) / motion.fps:.2f} s, {len(gaps)} gaps")
 
 
 def plot(
@@ -61,7 +61,7 @@ def plot(
     rows = Motion.load(motion)
     sound = None if speech is None else load_sound(speech)
     plot_motion(rows, out, sound, force=force)
-    typer.echo(f"{out}: {len(rows)} frames, {len(rows) / rows.fps:.2f} s")
+    tell(f"{out}: {len(rows)} frames, {len(rows) / rows.fps:.2f} s")
 
 
 def export_motion(
@@ -81,4 +81,4 @@ def export_motion(
     ready_file(out, force=force, inputs=[motion])
     rows = Motion.load(motion)
     export_curves(rows, MeshSpace.load(load_model(model).file("space.npz")), out, force=force)
-    typer.echo(f"{out}: {len(rows)} frames, {len(rows) / rows.fps:.2f} s")
+    tell(f"{out}: {len(rows)} frames, {len(rows) / rows.fps:.2f} s")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mssync.cli.console import extra, progress, say
+from mssync.cli.console import extra, progress, say, tell
 from mssync.cli.options import ForceOption
 from mssync.errors import InputError
 
@@ -73,7 +73,7 @@ def preprocess(
     moved = sum(bool(r.offset) for r in records.values())
     unclear = sum(r.clear is False for r in records.values())
     good = sum(not r.problem for r in records.values())
-    typer.echo(
+    tell(
         f"{out}: {good} of {len(records)} videos made into clips or there already; sound and picture brought together "
         f"in {moved}, {unclear} dropped because they agree nowhere; see {out / 'report.png'}"
     )
@@ -100,7 +100,7 @@ def train_space(
     with extra("train"):
         from mssync.training.run import train_space as run
     report = run(clips, listing, out, components=components, seed=seed)
-    typer.echo(
+    tell(
         f"{out}: {100 * report.kept:.2f} % of the variance kept, round trip {100 * report.round_trip:.2f} % "
         f"of the inter-ocular distance, on {report.clips} dev clips"
     )
@@ -129,7 +129,7 @@ def train_syncer(
     found = run(clips, listing, chosen, config, out, device=device, report=report)
     for name, numbers in found.items():
         on, count = 100 * numbers.get("on", 0.0), int(numbers.get("clips", 0))
-        typer.echo(
+        tell(
             f"{name}: true lag stands {numbers.get('dev', 0.0):.1f} deviations high, "
             f"offset found on {on:.0f} % of {count} clips"
         )
@@ -166,7 +166,7 @@ def train_generator(
     trainer = run(
         clips, listing, chosen, config, out, device=device, syncers=syncers, photo=photo, report=report
     )  # fmt: skip
-    typer.echo(f"{out}: {trainer.step} steps, best dev score {trainer.best:.4f}; next: mssync export {out} -o MODEL")
+    tell(f"{out}: {trainer.step} steps, best dev score {trainer.best:.4f}; next: mssync export {out} -o MODEL")
 
 
 def export(
@@ -179,4 +179,4 @@ def export(
     with extra("train"):
         from mssync.training.export import export_model
     gap = export_model(run, out, force=force)
-    typer.echo(f"{out}: exported, largest difference to the trained network {gap:.1e}")
+    tell(f"{out}: exported, largest difference to the trained network {gap:.1e}")

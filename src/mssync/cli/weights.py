@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mssync.cli.console import say
+from mssync.cli.console import say, tell
 from mssync.errors import AssetError, InputError, MssyncError
 
 models = typer.Typer(help="Model files: which, where, present or not.", no_args_is_help=True)
@@ -38,7 +38,7 @@ def list_models() -> None:
     # Plain columns: a terminal folds what is too long, and nothing is cut when the output goes to a file.
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for line in rows:
-        typer.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+        tell("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
 
 
 def _mb(size: int) -> str:
@@ -58,7 +58,7 @@ def fetch_models(
     failed: AssetError | None = None
     for name in names or ASSETS:
         try:
-            typer.echo(f"{name}: {asset_path(name)}")
+            tell(f"{name}: {asset_path(name)}")
         except AssetError as error:
             if ASSETS[name].required or names:
                 failed = error
