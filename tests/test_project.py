@@ -128,7 +128,8 @@ def test_the_runtime_needs_only_its_own_dependencies() -> None:
 
 def test_the_runtime_is_not_tied_to_one_operating_system() -> None:
     for path in FILES:
-        if room(path) in RUNTIME:
+        # The locks are the exception: that module asks which system it is on before it imports anything.
+        if room(path) in RUNTIME and path != SRC / "files" / "locks.py":
             assert not NOT_ON_WINDOWS & {name.split(".")[0] for name in imported(path)}, path
 
 

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssync.errors import InputError
-from mssync.files import PathLike
+from mssync.files import PathLike, ready_file
 from mssync.inputs import Speech
 from mssync.media.provenance import synthetic_metadata
-from mssync.media.targets import ready_file, ready_video
+from mssync.media.targets import ready_video
 from mssync.media.video import VideoWriter
 from mssync.motion.mesh import MeshSpace, Rest
 from mssync.motion.space import FPS, Motion

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from mssync.errors import OutputError
-from mssync.media.targets import ready_file, ready_video
+from mssync.files import ready_file
+from mssync.media.targets import ready_video
 
 
 def test_a_fresh_name_is_fine_and_stays_fresh(tmp_path: Path) -> None:

@@ -394,7 +394,7 @@ def test_bad_outputs(tmp_path: Path, speech: Path) -> None:
     with pytest.raises(OutputError, match="No frame"), VideoWriter(tmp_path / "o.mp4", 64, 48):
         pass
     film = write_video(tmp_path / "in" / "v.mp4", [picture()] * 9, sound=tone(0.4, RATE))
-    with pytest.raises(OutputError, match="is the sound itself"):
+    with pytest.raises(OutputError, match="is an input too"):
         VideoWriter(film, 64, 48, sound=film, force=True)
     assert left_over(tmp_path) == ["d.mp4"]
 
@@ -413,7 +413,7 @@ def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: object, **options: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(Path, "touch", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     monkeypatch.setattr(Path, "mkdir", refuse)
     for name in ("o.mp4", "frames"):
         with pytest.raises(OutputError, match="No permission to write"), VideoWriter(tmp_path / name, 64, 48):

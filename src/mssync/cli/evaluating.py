@@ -89,8 +89,7 @@ def evaluate(
     A run that was stopped goes on where it was: finished videos are kept in R.json.parts until all went well. A bad
     file is reported and left out; the exit code is 2 when there was one.
     """
-    from mssync.files import readable_file
-    from mssync.media.targets import ready_file
+    from mssync.files import readable_file, ready_file
 
     nets = (syncnet, fid_net, fvd_net)
     for target, ending in ((json, ".json"), (report, ".html")):

@@ -28,7 +28,7 @@ def track(
 ) -> None:
     """The motion of the person in a video (the largest face), for `render` or `animate --head-from`."""
     from mssync.errors import InputError
-    from mssync.media.targets import ready_file
+    from mssync.files import ready_file
 
     if out.suffix.lower() != ".npz":
         raise InputError(f"A motion file ends in .npz, not {out.name!r}; choose another name.")
@@ -52,8 +52,8 @@ def plot(
     force: ForceOption = False,
 ) -> None:
     """Draw a motion: head angles, lip gap and lids over the sound."""
+    from mssync.files import ready_file
     from mssync.media.audio import load_sound
-    from mssync.media.targets import ready_file
     from mssync.motion.plot import plot_motion
     from mssync.motion.space import Motion
 
@@ -72,7 +72,7 @@ def export_motion(
     force: ForceOption = False,
 ) -> None:
     """Write head angles, lip gap and 52 ARKit-named face curves as a table for animation programs."""
-    from mssync.media.targets import ready_file
+    from mssync.files import ready_file
     from mssync.models import load_model
     from mssync.motion.curves import export_curves
     from mssync.motion.mesh import MeshSpace

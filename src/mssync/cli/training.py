@@ -92,7 +92,7 @@ def train_space(
     force: ForceOption = False,
 ) -> None:
     """Fit the motion space: mean face, expression basis, lip opening."""
-    from mssync.media.targets import ready_file
+    from mssync.files import ready_file
 
     if out.suffix.lower() != ".npz":
         raise InputError(f"A motion space ends in .npz, not {out.name!r}; choose another name.")

@@ -28,7 +28,7 @@ from mssync.evaluation.results import (
     write_json,
 )
 from mssync.evaluation.suite import Item
-from mssync.files import beside, discard, readable_file, write_error
+from mssync.files import discard, readable_file, replacing, write_error
 from mssync.inputs import Speech, load_photo, on_white
 from mssync.media.audio import load_sound
 from mssync.media.provenance import synthetic_metadata
@@ -227,13 +227,8 @@ class Bench:
                 return None
             motion = self.head.space.encode(seen.track).values
             kept.parent.mkdir(exist_ok=True)
-            part = beside(kept)
-            try:
-                with part.open("wb") as file:
-                    np.savez_compressed(file, sound=heard(seen.sound), motion=motion)
-                part.replace(kept)
-            finally:
-                discard(part)
+            with replacing(kept, force=True) as part, part.open("wb") as file:
+                np.savez_compressed(file, sound=heard(seen.sound), motion=motion)
         with np.load(kept, allow_pickle=False) as arrays:
             return Recording(arrays["sound"], arrays["motion"])
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from mssync.evaluation.footage import pinned_space
 from mssync.evaluation.results import Row, finite, score_from
 from mssync.evaluation.suite import Pool
-from mssync.files import beside, discard, write_error
+from mssync.files import replacing, write_error
 
 Outcome = tuple[list[Row], list[Pool]]
 
@@ -52,12 +52,8 @@ def save(folder: Path, key: str, outcome: Outcome) -> None:
     try:
         folder.mkdir(exist_ok=True)
         for target, data in ((path.with_suffix(".npz"), packed.getvalue()), (path, whole.encode())):
-            part = beside(target)
-            try:
+            with replacing(target, force=True) as part:
                 part.write_bytes(data)
-                part.replace(target)
-            finally:
-                discard(part)
     except OSError as error:
         raise write_error(path, error) from error
 

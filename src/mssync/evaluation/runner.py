@@ -28,7 +28,8 @@ from mssync.motion.space import FPS
 
 # Raised when the meaning of a finished part changes.
 _PARTS_VERSION: Final = 2
-_PART: Final = re.compile(r"\.?[0-9a-f]{24}\.(json|npz)(\.[0-9a-f]{12}\.part)?")
+# A finished item, or what a run that was killed left of one.
+_PART: Final = re.compile(r"[0-9a-f]{24}\.(json|npz)|\.[0-9a-f]{24}\.(json|npz)\..*\.(part|lock)")
 _TRACKER_FILE: Final = "face_landmarker.task"
 
 Progress = Callable[[int, int | None], None]

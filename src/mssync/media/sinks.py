@@ -110,7 +110,7 @@ class SoundFeed:
 
 
 class ContainerSink:
-    """Encodes frames of one size, and the sound with them, into a container file."""
+    """Encodes frames of one size, and the sound with them, into a container file (``path``, empty or not there)."""
 
     def __init__(
         self,
@@ -129,7 +129,6 @@ class ContainerSink:
         self._pad = (size[0] % 2, size[1] % 2)
         self._pixels = ("rgba", "yuva420p") if alpha else ("rgb24", "yuv420p")
         self._reformatter = VideoReformatter()
-        path.touch(exist_ok=False)  # a folder without permission shows here, with an errno of its own
         # The prefix keeps FFmpeg from reading a colon in the name as a protocol.
         self._container = av.open(f"file:{path}", "w", format=kind.format, container_options=dict(kind.options))
         self._container.metadata.update(metadata)
@@ -212,7 +211,7 @@ def _audio_frame(samples: Samples, layout: str) -> AudioFrame:
 
 
 class FolderSink:
-    """Writes frames as ``000000.png``, ``000001.png``, ... and the sound as ``audio.wav``."""
+    """Writes frames as ``000000.png``, ``000001.png``, ... and the sound as ``audio.wav`` into a folder."""
 
     def __init__(self, path: Path, rate: Fraction, feed: SoundFeed | None, metadata: Mapping[str, str]) -> None:
         self._path = path
@@ -221,7 +220,6 @@ class FolderSink:
         self._info = png_info(metadata)
         self._frames = self._sent = 0
         self._wav: wave.Wave_write | None = None
-        path.mkdir()
         if feed is not None:
             self._wav = open_wav(path / _SOUND_NAME, feed.rate, feed.channels)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -13,12 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssync.errors import OutputError
-from mssync.files import PathLike, beside, checked_target, discard, write_error
+from mssync.files import PathLike, checked_folder, checked_target, replacing, replacing_folder, write_error
 from mssync.media.sinks import CONTAINERS, ContainerSink, FolderSink, SoundFeed, is_frame_folder
 
 Frame = NDArray[np.uint8]
 
 _MAX_SIDE = 16_384  # H.264's and VP9's largest
+
+
+class _Abandoned(BaseException):
+    """Tells what is being written that it will not be finished."""
 
 
 class VideoWriter:
@@ -83,51 +88,38 @@ class VideoWriter:
             raise OutputError(f"MP4 has no transparency: name {self.out} .webm, or without ending for PNG files.")
         self._check_target()
         self._sink: ContainerSink | FolderSink | None = None
-        self._temporary: Path | None = None
+        self._stack = ExitStack()
 
     def _check_target(self) -> None:
-        try:
-            if self._suffix:
-                checked_target(self.out, force=self._force)
-            elif not self.out.is_dir():
-                checked_target(self.out, force=False)
-            elif any(self.out.iterdir()) and not (self._force and is_frame_folder(self.out)):
-                hint = "holds other files too; choose" if self._force else "is not empty; use --force or choose"
-                raise OutputError(f"The folder {self.out} {hint} another name.")
-            sound = self._sound
-            if sound is not None and sound.exists() and self.out.exists() and self.out.samefile(sound):
-                raise OutputError(f"The output {self.out} is the sound itself; choose another name.")
-        except (OSError, ValueError) as error:
-            raise write_error(self.out, error) from error
+        inputs = [] if self._sound is None else [self._sound]
+        if self._suffix:
+            checked_target(self.out, force=self._force, inputs=inputs)
+        else:
+            checked_folder(self.out, force=self._force, ours=is_frame_folder, inputs=inputs)
 
     def __enter__(self) -> VideoWriter:
-        feed = None
-        temporary = beside(self.out)
-        try:
-            if self._sound is not None:
-                feed = SoundFeed(self._sound, CONTAINERS[self._suffix].sound_rates if self._suffix else ())
-            self._temporary = temporary
-            if self._suffix:
-                self._sink = ContainerSink(
-                    temporary,
-                    CONTAINERS[self._suffix],
-                    self._size,
-                    self._rate,
-                    feed,
-                    self._metadata,
-                    self.alpha,
-                    self._crf,
-                )
-            else:
-                self._sink = FolderSink(temporary, self._rate, feed, self._metadata)
-        except BaseException as error:
-            if feed is not None:
-                feed.close()
-            self._clean_up()
-            if isinstance(error, (av.FFmpegError, OSError)):
+        with ExitStack() as stack:
+            try:
+                sink = self._open(stack)
+            except (av.FFmpegError, OSError) as error:
                 raise write_error(self.out, error) from error
-            raise
+            stack.callback(sink.abort)  # closed before the rename: Windows does not move open files
+            self._sink, self._stack = sink, stack.pop_all()
         return self
+
+    def _open(self, stack: ExitStack) -> ContainerSink | FolderSink:
+        kind = CONTAINERS.get(self._suffix)
+        inputs = []
+        feed = None
+        if self._sound is not None:
+            inputs.append(self._sound)
+            feed = SoundFeed(self._sound, () if kind is None else kind.sound_rates)
+            stack.callback(feed.close)
+        if kind is None:
+            folder = replacing_folder(self.out, force=self._force, ours=is_frame_folder, inputs=inputs)
+            return FolderSink(stack.enter_context(folder), self._rate, feed, self._metadata)
+        part = stack.enter_context(replacing(self.out, force=self._force, inputs=inputs))
+        return ContainerSink(part, kind, self._size, self._rate, feed, self._metadata, self.alpha, self._crf)
 
     def write(self, frame: Frame) -> None:
         """Append one (H, W, 3) RGB or (H, W, 4) RGBA uint8 frame; a 4th channel without ``alpha`` is dropped."""
@@ -150,38 +142,16 @@ class VideoWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            if kind is None:
-                self._finish()
-        finally:
-            self._clean_up()
-
-    def _finish(self) -> None:
-        assert self._sink is not None and self._temporary is not None
-        if not self.frames:
-            raise OutputError(f"No frame was made, so {self.out} was not written; check the input.")
-        try:
-            self._sink.finish()
-            self._check_target()
-            if not self._suffix and self.out.is_dir():
-                # Folders cannot be replaced in one step: the old one moves aside first, and back if that
-                # fails.
-                aside = beside(self.out)
-                self.out.rename(aside)
-                try:
-                    self._temporary.rename(self.out)
-                except BaseException:
-                    aside.rename(self.out)
-                    raise
-                discard(aside)
+        sink, self._sink = self._sink, None
+        assert sink is not None
+        with self._stack as stack:
+            if error is not None:
+                # Not the error itself: what went wrong while frames were made is no failed write.
+                stack.__exit__(_Abandoned, _Abandoned(), None)
+            elif not self.frames:
+                raise OutputError(f"No frame was made, so {self.out} was not written; check the input.")
             else:
-                self._temporary.replace(self.out)
-        except (av.FFmpegError, OSError) as failure:
-            raise write_error(self.out, failure) from failure
-
-    def _clean_up(self) -> None:
-        if self._sink is not None:
-            self._sink.abort()
-            self._sink = None
-        if self._temporary is not None:
-            discard(self._temporary)
+                try:
+                    sink.finish()
+                except (av.FFmpegError, OSError) as failure:
+                    raise write_error(self.out, failure) from failure
