@@ -24,8 +24,8 @@ FILES = sorted(SRC.rglob("*.py"))
 # Room -> rooms it may import (its own always). docs/architecture.md explains the order.
 BASE = {"errors", "assets", "files", "texts"}
 BELOW_CORRIDOR = BASE | {"media", "face", "sessions", "speech", "motion", "render", "models"}
-RUNTIME_ROOMS = BELOW_CORRIDOR - BASE | {"inputs", "animation", "pipeline", "batch"}
-BELOW_PIPELINE = BELOW_CORRIDOR | {"inputs", "animation"}
+RUNTIME_ROOMS = BELOW_CORRIDOR - BASE | {"voice", "inputs", "animation", "pipeline", "batch"}
+BELOW_PIPELINE = BELOW_CORRIDOR | {"voice", "inputs", "animation"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "files": {"errors"},
@@ -39,8 +39,9 @@ ALLOWED: dict[str, set[str]] = {
     "speech": BASE | {"sessions"},
     "motion": BASE | {"face", "sessions", "speech"},
     "render": BASE | {"face", "motion"},
-    "inputs": BASE | {"media", "face", "motion"},
-    "animation": BELOW_CORRIDOR - {"speech"} | {"inputs"},
+    "voice": BASE | {"media", "motion", "speech"},
+    "inputs": BASE | {"media", "face", "voice"},
+    "animation": BELOW_CORRIDOR - {"speech"} | {"voice", "inputs"},
     "pipeline": BELOW_PIPELINE,
     "batch": BELOW_PIPELINE | {"pipeline"},
     "__init__": BELOW_PIPELINE | {"pipeline"},

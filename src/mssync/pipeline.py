@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import RLock
@@ -315,6 +316,8 @@ def _spoken(stream: MotionStream, voice: Speech, names: tuple[str, ...], recorde
             rows[:, columns] = handed_over(recorded, rows[:, columns], made)
         made += len(rows)
         yield rows
+    if not stream.speaking and made >= voice.frames:
+        warnings.warn(voice.why_no_speech(), stacklevel=2)
 
 
 def handed_over(recorded: Array, drawn: Array, first: int) -> Array:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import av
+import numpy as np
 import pytest
 from av.video.frame import VideoFrame
 from media_samples import picture, tone, write_sound, write_video
 from PIL import Image as Pil
 
 from mssync.errors import InputError
+from mssync.media.audio import load_sound
 from mssync.media.container import decode, open_media, sound_stream, video_stream
+from mssync.media.sinks import SoundFeed
 
 
 @pytest.mark.parametrize("error", [av.error.InvalidDataError(1, "damaged", "x"), OSError(5, "disk gone"), IndexError()])
@@ -32,6 +36,32 @@ def test_a_file_that_breaks_off(tmp_path: Path, error: Exception) -> None:
         broken = SimpleNamespace(demux=breaks_off)
         frames = [frame for _, frame in decode(broken, stream, VideoFrame)]  # type: ignore[arg-type]
     assert len(frames) == 12
+
+
+def _two_tracks(path: Path, first: np.ndarray, second: np.ndarray) -> Path:
+    with av.open(str(path), "w") as container:
+        streams = [container.add_stream("pcm_s16le", rate=16_000, layout="mono") for _ in range(2)]
+        for stream, sound in zip(streams, (first, second), strict=True):
+            data = np.rint(sound[:, 0] * 32767).astype(np.int16)[None]
+            frame = av.AudioFrame.from_ndarray(data, format="s16", layout="mono")
+            frame.sample_rate = 16_000
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    return path
+
+
+def test_a_silent_first_track_gives_way(tmp_path: Path) -> None:
+    loud, silent = tone(1, 16_000), np.random.default_rng(0).uniform(-5e-5, 5e-5, (16_000, 1))
+    path = _two_tracks(tmp_path / "v.mkv", silent, loud)
+    with pytest.warns(UserWarning, match=r"Sound track 1 of .*v\.mkv is silent, so track 2 is used"):
+        heard = load_sound(path)
+    assert np.abs(heard - loud[:, 0]).max() < 1e-3
+    with pytest.warns(UserWarning, match="track 2"):  # the same for what is laid under the video
+        assert np.abs(SoundFeed(path, ()).take(16_000) - loud).max() < 1e-3
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.abs(load_sound(_two_tracks(tmp_path / "w.mkv", loud, loud / 2)) - loud[:, 0]).max() < 1e-3
+        assert np.abs(load_sound(_two_tracks(tmp_path / "x.mkv", silent, silent))).max() < 1e-3
 
 
 def test_cover_art_is_no_video(tmp_path: Path) -> None:

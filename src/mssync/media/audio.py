@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 import wave
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from mssync.errors import InputError
 from mssync.files import PathLike, replacing
+from mssync.media.channels import ChannelJoiner
 from mssync.media.container import decode, open_media, sound_stream
 
 Samples = NDArray[np.float32]
@@ -97,7 +99,8 @@ def iter_sound(
     Args:
         path: the file.
         rate: samples per second wanted.
-        mono: average the channels; otherwise keep the number of channels of the first piece.
+        mono: join the channels (by their mean, unless that loses speech: see :mod:`mssync.media.channels`); otherwise
+            keep the number of channels of the first piece.
         block: samples per piece (>= 1); every piece but the first and the last has this length, the first is
             longer where ``block`` is under ``MIN_SECONDS``.
 
@@ -111,7 +114,8 @@ def iter_sound(
         raise ValueError(f"rate and block must be positive, got {rate} and {block}")
     with open_media(path, "sound") as container:
         stream = sound_stream(container, path)
-        pieces = _resampled(_native(container, stream), rate, mono)
+        names = tuple(channel.name for channel in stream.codec_context.layout.channels)
+        pieces = _resampled(_native(container, stream), rate, _Mono(names, path) if mono else None)
         least = int(MIN_SECONDS * rate)
         held: list[Samples] = []
         count, started = 0, False
@@ -235,26 +239,61 @@ def frame_samples(frame: AudioFrame) -> Samples:
     return np.asarray(np.clip(values, -1.0, 1.0), np.float32)
 
 
-def _resampled(blocks: Iterable[tuple[int, Samples]], rate: int, mono: bool) -> Iterator[Samples]:
+class _Mono:
+    """Joins channels of possibly changing number and rate, and says so once where their mean cancels."""
+
+    def __init__(self, names: tuple[str, ...], path: PathLike) -> None:
+        self._names, self._path = names, path
+        self._joiner: ChannelJoiner | None = None
+        self._kind = (0, 1)
+        self._said = False
+
+    def push(self, rate: int, block: Samples) -> Iterator[tuple[int, Samples]]:
+        """The ``(rate, (n, 1))`` blocks that this one completes."""
+        kind = (rate, block.shape[1])
+        if kind != self._kind:
+            yield from self.flush()
+            self._kind = kind
+            self._joiner = ChannelJoiner(*kind, self._names) if kind[1] > 1 else None
+        yield rate, block if self._joiner is None else self._joiner.push(block)
+        if self._joiner is not None and self._joiner.cancelled and not self._said:
+            self._said = True
+            warnings.warn(
+                f"The channels of {self._path} cancel each other when they are mixed, so channel "
+                f"{self._joiner.cancelled} alone is listened to.",
+                stacklevel=2,
+            )
+
+    def flush(self) -> Iterator[tuple[int, Samples]]:
+        """What is still held."""
+        if self._joiner is not None:
+            yield self._kind[0], self._joiner.flush()
+
+
+def _joined(blocks: Iterable[tuple[int, Samples]], mono: _Mono) -> Iterator[tuple[int, Samples]]:
+    for rate, block in blocks:
+        yield from mono.push(rate, block)
+    yield from mono.flush()
+
+
+def _resampled(blocks: Iterable[tuple[int, Samples]], rate: int, mono: _Mono | None) -> Iterator[Samples]:
     """Bring blocks of possibly changing rate and width to one rate and one width."""
     resampler: soxr.ResampleStream | None = None
     current, width = 0, 0
-    for native, block in blocks:
-        if mono:
-            block = block.mean(axis=1, keepdims=True, dtype=np.float32)
-        elif width and block.shape[1] != width:
+    for native, block in blocks if mono is None else _joined(blocks, mono):
+        if width and block.shape[1] != width:
             block = np.repeat(block.mean(axis=1, keepdims=True, dtype=np.float32), width, axis=1)
         width = block.shape[1]
         if native != current:
             if resampler is not None:
-                yield _shaped(resampler.resample_chunk(block[:0], last=True), mono)
+                yield _shaped(resampler.resample_chunk(np.zeros((0, width), np.float32), last=True), mono is not None)
             current = native
             resampler = (
                 None if native == rate else soxr.ResampleStream(native, rate, width, dtype="float32", quality="HQ")
             )
-        yield _shaped(block if resampler is None else resampler.resample_chunk(block), mono)
+        yield _shaped(block if resampler is None else resampler.resample_chunk(block), mono is not None)
     if resampler is not None:
-        yield _shaped(resampler.resample_chunk(np.zeros((0, width), np.float32), last=True), mono)
+        yield _shaped(resampler.resample_chunk(np.zeros((0, width), np.float32), last=True), mono is not None)
 
 
 def _shaped(samples: Samples, mono: bool) -> Samples:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import av
+import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
@@ -19,6 +22,10 @@ from av.video.stream import VideoStream
 from mssync.errors import InputError
 from mssync.files import PathLike, readable_file
 from mssync.media.kinds import kind_of, misplaced
+
+# A sound track whose samples stay under this (-75 dB) for so long is silent, if another one is not.
+_SILENT = 10 ** (-75 / 20)
+_LOOK_SECONDS = 1800.0
 
 _Frame = TypeVar("_Frame", AudioFrame, VideoFrame)
 
@@ -72,9 +79,72 @@ def sound_stream(container: InputContainer, path: PathLike) -> AudioStream:
             f"The file {path} has no sound track; give a recording with speech."
         )
     track = container.streams.best("audio") or tracks[0]
+    if len(tracks) > 1:
+        used = _first_sounding(Path(path), tracks.index(track), *_stamp(Path(path)))
+        if tracks[used] is not track:
+            warnings.warn(
+                f"Sound track {tracks.index(track) + 1} of {path} is silent, so track {used + 1} is used.", stacklevel=2
+            )
+            track = tracks[used]
     if not isinstance(track, AudioStream) or track.codec_context is None:
         raise InputError(f"The sound of {path} uses an unknown codec; convert it to WAV or MP3.")
     return track
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Tells whether a file is still the one that was looked at."""
+    about = path.stat()
+    return about.st_mtime_ns, about.st_size
+
+
+@lru_cache(maxsize=64)
+def _first_sounding(path: Path, main: int, *_: int) -> int:
+    """Number of the sound track to use: the main one, or where that is silent the first that is not.
+
+    Args:
+        path: the file.
+        main: number of the main track among the sound tracks.
+        _: the file's stamp, so that another file of that name is looked at again.
+    """
+    heard: set[int] = set()
+    with open_media(path, "sound") as container:
+        tracks = container.streams.audio
+        first: float | None = None
+        numbers = {track.index: number for number, track in enumerate(tracks)}
+        for frame, track in _all_frames(container, tracks):
+            number = numbers[track]
+            if number not in heard and _is_sound(frame):
+                heard.add(number)
+            now = frame.time
+            first = now if first is None else first
+            if main in heard or (now is not None and first is not None and now - first > _LOOK_SECONDS):
+                break
+    return main if main in heard or not heard else min(heard)
+
+
+def _all_frames(container: InputContainer, tracks: tuple[AudioStream, ...]) -> Iterator[tuple[AudioFrame, int]]:
+    """Decoded frames of several sound tracks, each with the index of its track; what cannot be decoded is left out."""
+    packets = container.demux(*(track for track in tracks if track.codec_context is not None))
+    while True:
+        try:
+            packet = next(packets)
+        except (StopIteration, av.FFmpegError, OSError, IndexError):
+            return
+        try:
+            for frame in packet.decode():
+                if isinstance(frame, AudioFrame):
+                    yield frame, packet.stream.index
+        except (av.FFmpegError, ValueError):
+            continue
+
+
+def _is_sound(frame: AudioFrame) -> bool:
+    """Whether anything in the frame is louder than the noise of a silent track."""
+    try:
+        values = av.AudioResampler(format="flt", layout=frame.layout).resample(frame)
+        return any(float(np.nanmax(np.abs(part.to_ndarray()), initial=0.0)) > _SILENT for part in values)
+    except (av.FFmpegError, ValueError):
+        return False
 
 
 def video_stream(container: InputContainer, path: PathLike) -> VideoStream:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import wave
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Generator, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pil
 
 from mssync.media.audio import Samples, iter_sound, open_wav, pcm16, probe_sound
+from mssync.media.channels import ChannelJoiner
 from mssync.media.image import png_info
 
 _BT709 = 1  # the same number in FFmpeg's lists of matrices, primaries and transfer curves
@@ -76,7 +77,7 @@ class SoundFeed:
 
     Attributes:
         rate: samples per second.
-        channels: 1 or 2; more than two are averaged to one.
+        channels: 1 or 2 as in the file; more than two are joined to one.
 
     Raises:
         InputError: the sound cannot be used.
@@ -87,7 +88,12 @@ class SoundFeed:
         self.rate = next((rate for rate in rates if rate >= native), rates[-1] if rates else native)
         self._pieces = iter_sound(path, self.rate, mono=False, block=8192)
         self._held: Samples = next(self._pieces)
-        self.channels = 2 if self._held.shape[1] == 2 else 1
+        if self._held.shape[1] > 2:
+            # No channel is preferred here, as it is for the lips: what is heard is all that the user gave.
+            joiner = ChannelJoiner(self.rate, self._held.shape[1])
+            self._pieces = _one_channel(self._held, self._pieces, joiner)
+            self._held = next(self._pieces)
+        self.channels = self._held.shape[1]
 
     def take(self, count: int) -> Samples:
         """Return the next ``count`` samples, (count, channels) float32."""
@@ -101,12 +107,20 @@ class SoundFeed:
             have += len(piece)
         whole = np.concatenate(parts)
         self._held = whole[count:]
-        taken = whole[:count]
-        return taken if taken.shape[1] == self.channels else taken.mean(axis=1, keepdims=True, dtype=np.float32)
+        return whole[:count]
 
     def close(self) -> None:
         """Let go of the file."""
         self._pieces.close()
+
+
+def _one_channel(first: Samples, rest: Generator[Samples], joiner: ChannelJoiner) -> Generator[Samples]:
+    """Pieces of many channels as ``(n, 1)``."""
+    with closing(rest):
+        yield joiner.push(first)
+        for piece in rest:
+            yield joiner.push(piece)
+        yield joiner.flush()
 
 
 class ContainerSink:

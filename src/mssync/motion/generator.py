@@ -191,6 +191,8 @@ class MotionStream:
         self._centre = np.zeros(len(self._posture), np.float32)
         self._head = np.zeros((2, len(HEAD_NAMES)), np.float32)  # the last two rows, before smoothing
         self._made = 0
+        self.speaking = 0
+        """Frames so far in which the voice opened the mouth's gate."""
 
     def push(self, samples: Array) -> Array:
         """Give sound ``(n,)`` at 16 kHz; returns the rows ``(k, D)`` that became ready (k may be 0)."""
@@ -225,6 +227,7 @@ class MotionStream:
 
     def _finish(self, rows: Array, gate: Array, part: Array) -> Array:
         """Amounts, knobs, silence, closures and blinks on one block."""
+        self.speaking += int(np.count_nonzero(gate))
         o, h = self._options, len(HEAD_NAMES)
         rows = rows.copy()
         # Above 6 Hz heads only tremble: a binomial average over three frames, one frame late, takes most of it out.
