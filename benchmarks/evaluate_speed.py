@@ -1,6 +1,6 @@
 """How fast is `mssync evaluate`? The quick suite over videos, their own real footage beside them.
 
-    pip install "mssync[eval]"
+    python -m pip install '.[eval]'
     python benchmarks/evaluate_speed.py VIDEOS --list clips.csv --workers 2
 
 Every dev video of a family (the presenters, unless another is named) is evaluated as generated and as reference, so

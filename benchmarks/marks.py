@@ -1,6 +1,6 @@
 """Every mark of the trained networks on people they were not trained on, real footage's own number beside it.
 
-    pip install "mssync[eval]"
+    python -m pip install '.[eval]'
     python benchmarks/marks.py CLIPS VIDEOS --list clips.csv --syncers runs/syncer
 
 CLIPS is a folder of `mssync preprocess --points`, VIDEOS the videos it was made from. For every talking dev clip of

@@ -1,6 +1,6 @@
 """Can the scores be trusted? Real footage with known faults put into it, of people that no judge was trained on.
 
-    pip install "mssync[eval]"
+    python -m pip install '.[eval]'
     python benchmarks/score_checks.py CLIPS VIDEOS --list clips.csv
 
 CLIPS is a folder of `mssync preprocess --points`, VIDEOS the videos it was made from; the talking dev clips of three

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mssync.errors import InputError
-from mssync.training.config import GeneratorConfig, load_config
+from mssync.training.config import GeneratorConfig, SyncerConfig, load_config, shipped_recipes
 from mssync.training.data import (
     SILENT_FEATURE,
     Entry,
@@ -128,3 +128,18 @@ def test_recipe_errors_name_the_field(tmp_path: Path) -> None:
         load_config(path, GeneratorConfig)
     path.write_text("steps: 10\n")
     assert load_config(path, GeneratorConfig).steps == 10
+
+
+def test_shipped_recipes_go_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert shipped_recipes() == ["default", "judge", "syncer"]
+    assert load_config("default", GeneratorConfig).release == "0.2"
+    assert load_config("judge", SyncerConfig).ear == "mel"
+    assert load_config("syncer", SyncerConfig).ear == "bands"
+    with pytest.raises(InputError, match="no recipe defaul; use one of default, judge, syncer"):
+        load_config("defaul", GeneratorConfig)
+    # A bare name is the shipped recipe even beside a folder of that name; a path is always the file.
+    (tmp_path / "default").mkdir()
+    (tmp_path / "default.yaml").write_text("steps: 10\n")
+    monkeypatch.chdir(tmp_path)
+    assert load_config("default", GeneratorConfig).steps == 1200
+    assert load_config("default.yaml", GeneratorConfig).steps == 10

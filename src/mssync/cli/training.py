@@ -111,7 +111,7 @@ def train_syncer(
     clips: ClipsArgument,
     *,
     listing: ListOption,
-    config: Annotated[Path, typer.Option("--config", help="Recipe (YAML).")],
+    config: Annotated[str, typer.Option("--config", help="Recipe: syncer, judge or a YAML file.")] = "syncer",
     out: Annotated[Path, typer.Option("--out", "-o", help="Run folder; a run that was stopped goes on.")],
     space: SpaceOption = None,
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
@@ -140,7 +140,7 @@ def train_generator(
     clips: ClipsArgument,
     *,
     listing: ListOption,
-    config: Annotated[Path, typer.Option("--config", help="Recipe (YAML).")],
+    config: Annotated[str, typer.Option("--config", help="Recipe: default or a YAML file.")] = "default",
     out: Annotated[Path, typer.Option("--out", "-o", help="Run folder; a run that was stopped goes on.")],
     syncers: Annotated[
         Path | None, typer.Option("--syncers", help="Run folder of `mssync train syncer`, for the synchrony loss.")

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from mssync.errors import InputError
 from mssync.motion.pyramid import View
 
+_RECIPES = Path(__file__).parent.parent / "recipes"
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -169,12 +171,31 @@ class SyncerConfig(_Strict):
 Recipe = TypeVar("Recipe", bound=BaseModel)
 
 
-def load_config(path: Path, kind: type[Recipe]) -> Recipe:
-    """Read a recipe.
+def shipped_recipes() -> list[str]:
+    """Names of the recipes inside the package: those that the shipped weights were trained by."""
+    return sorted(path.stem for path in _RECIPES.glob("*.yaml"))
+
+
+def recipe_path(name: str | Path) -> Path:
+    """The file of a recipe: of the shipped one where ``name`` is its bare name (``default``), else ``name`` itself.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    known = shipped_recipes()
+    path = _RECIPES / f"{name}.yaml" if str(name) in known else Path(name)
+    if not path.exists():
+        raise InputError(f"There is no recipe {name}; use one of {', '.join(known)}, or name a YAML file.")
+    return path
+
+
+def load_config(name: str | Path, kind: type[Recipe]) -> Recipe:
+    """Read a recipe, a shipped one by its name or any by its file.
 
     Raises:
         InputError: not YAML, or a field is unknown or out of range (the sentence names it).
     """
+    path = recipe_path(name)
     try:
         raw = yaml.safe_load(path.read_text("utf-8")) or {}
         return kind.model_validate(raw)

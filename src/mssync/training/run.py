@@ -58,7 +58,14 @@ def train_space(clips: Path, listing: Path, out: Path, *, components: int = 32, 
 
 
 def train_syncer(
-    clips: Path, listing: Path, space_path: Path, recipe: Path, out: Path, *, device: str = "cpu", report: LevelReport
+    clips: Path,
+    listing: Path,
+    space_path: Path,
+    recipe: str | Path,
+    out: Path,
+    *,
+    device: str = "cpu",
+    report: LevelReport,
 ) -> dict[str, dict[str, float]]:
     """``mssync train syncer``: every view and level of the recipe, then the graphs that settle offsets or judge.
 
@@ -115,7 +122,7 @@ def train_generator(
     clips: Path,
     listing: Path,
     space_path: Path,
-    recipe: Path,
+    recipe: str | Path,
     out: Path,
     *,
     device: str = "cpu",
