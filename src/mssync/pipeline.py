@@ -23,8 +23,10 @@ from mssync.media.video import iter_frames, probe_video
 from mssync.models import DEFAULT, Model, load_model
 from mssync.motion.blinks import BlinkModel
 from mssync.motion.generator import MotionGenerator, MotionOptions, MotionStream
-from mssync.motion.mesh import HEAD_NAMES, MeshSpace
+from mssync.motion.joined_shots import encode_shots
+from mssync.motion.mesh import HEAD_NAMES, MeshSpace, Rest
 from mssync.motion.space import FPS, Motion
+from mssync.motion.staging import Room, staged
 from mssync.render.warp import Scene, WarpRenderer
 from mssync.texts import clean
 
@@ -33,6 +35,7 @@ Background = Literal["keep", "none"]
 
 # After the end of a recorded head the generated one takes over within this time.
 HANDOVER_SECONDS: Final = 1.0
+_CUTS_TOLD: Final = 10
 GAZE_NAMES: Final = ("gaze_x", "gaze_y")
 
 
@@ -140,11 +143,14 @@ class TalkingHead:
         recorded = None if head_from is None else self._recorded_head(head_from, head)
         voice = Speech.open(speech)
         scene, found = self._scene(photo, size, face, background)
+        rest = self.space.prepare(found)
+        if recorded is not None:
+            recorded[:, : len(HEAD_NAMES)] = _on_stage(recorded[:, : len(HEAD_NAMES)], rest, scene)
         rows = _spoken(self.stream(options), voice, self.space.names, recorded)
         facts = {"seed": str(seed), "head": str(head), "mouth": str(mouth), "blink": str(blink)}
         return Animation(
             scene,
-            self.space.prepare(found),
+            rest,
             space=self.space,
             renderer=self.renderer,
             rows=rows,
@@ -179,9 +185,15 @@ class TalkingHead:
         moves = self._checked(motion)
         voice = None if speech is None else Speech.open(speech)
         scene, found = self._scene(photo, size, face, background)
+        rest = self.space.prepare(found)
+        if "seed" not in moves.meta:  # recorded from a video; what a seed was drawn for stays where a photo can show it
+            head = [moves.names.index(n) for n in HEAD_NAMES]
+            values = moves.values.copy()
+            values[:, head] = _on_stage(values[:, head], rest, scene)
+            moves = moves.with_values(values)
         return Animation(
             scene,
-            self.space.prepare(found),
+            rest,
             space=self.space,
             renderer=self.renderer,
             rows=iter([moves.values]),
@@ -197,13 +209,15 @@ class TalkingHead:
     def track(self, video: PathLike, *, progress: Callable[[int, int | None], None] | None = None) -> Motion:
         """The motion of the person in a video, relative to that person's own middle pose.
 
-        The face is followed at the video's own rate, the points are brought to 25 per second, gaps are bridged.
+        The face is followed at the video's own rate, the points are brought to 25 per second, gaps are bridged. After a
+        cut the motion is relative to the middle of the new shot and comes to it smoothly; a note says when.
 
         Args:
             video: the file.
             progress: called with (frames done, all frames if known).
         Returns:
-            the motion; ``meta["gaps"]`` lists the stretches without a face as JSON ``[[start, end], ...]`` in seconds.
+            the motion; ``meta["gaps"]`` lists the stretches without a face as JSON ``[[start, end], ...]`` in seconds,
+            ``meta["cuts"]`` the times at which a new shot begins as JSON ``[seconds, ...]``.
         Raises:
             InputError: the video cannot be read or shows no face.
         """
@@ -217,8 +231,16 @@ class TalkingHead:
 
         track = self.tracker.track(counted())
         gaps = [[round(t, 3) for t in gap] for gap in track.gaps()]
-        facts = {"source": Path(video).name, "gaps": json.dumps(gaps)}
-        return self._header(facts).with_values(self.space.encode(track.resampled(FPS)).values)
+        cuts = [round(float(track.times[cut]), 3) for cut in track.cuts]
+        if cuts:
+            when = ", ".join(f"{t:.2f} s" for t in cuts[:_CUTS_TOLD]) + (", ..." if len(cuts) > _CUTS_TOLD else "")
+            warnings.warn(
+                f"{Path(video).name} is cut at {when}; the largest face of each shot is followed, and the motion goes "
+                "smoothly from one to the next.",
+                stacklevel=2,
+            )
+        facts = {"source": Path(video).name, "gaps": json.dumps(gaps), "cuts": json.dumps(cuts)}
+        return self._header(facts).with_values(encode_shots(self.space, track).values)
 
     # ---- photo ------------------------------------------------------------------------------------------------
 
@@ -318,6 +340,12 @@ def _spoken(stream: MotionStream, voice: Speech, names: tuple[str, ...], recorde
         yield rows
     if not stream.speaking and made >= voice.frames:
         warnings.warn(voice.why_no_speech(), stacklevel=2)
+
+
+def _on_stage(head: Array, rest: Rest, scene: Scene) -> Array:
+    """A recorded head held where the photo can show it."""
+    height, width = scene.photo.shape[:2]
+    return staged(head, Room.around(rest, width, height))
 
 
 def handed_over(recorded: Array, drawn: Array, first: int) -> Array:

@@ -235,3 +235,37 @@ def test_which_face(photo: Path, tracked: Path, talking_head: TalkingHead) -> No
         talking_head.render(two, rows, face=3)
     with pytest.raises(InputError, match="one face"):
         talking_head.render(photo, rows, face=2)
+
+
+def test_a_driver_who_walks_does_not_leave_the_photo(
+    mssync_cli: Run, photo: Path, tmp_path: Path, talking_head: TalkingHead
+) -> None:
+    """The head stays in the picture with render and --head-from, although it crosses the driver's."""
+    still = load_image(photo).rgb
+    frames = [np.roll(still, 2 * k - 30, axis=1) for k in range(30)]
+    with VideoWriter(tmp_path / "v.mp4", still.shape[1], still.shape[0]) as video:
+        for frame in frames:
+            video.write(frame)
+    assert mssync_cli("track", tmp_path / "v.mp4", "-o", tmp_path / "m.npz").code == 0
+    walk = Motion.load(tmp_path / "m.npz").column("trans_x")
+    assert np.ptp(walk) > 0.8
+    drawn = talking_head.render(photo, tmp_path / "m.npz").motion.column("trans_x")
+    assert np.abs(drawn).max() < 0.3
+    voice = np.zeros(16_000, np.float32)
+    headed = talking_head.animate(photo, voice, head_from=tmp_path / "m.npz").motion.column("trans_x")
+    assert np.abs(headed).max() < 0.3
+
+
+def test_a_cut_is_noted_and_joined(mssync_cli: Run, photo: Path, tmp_path: Path) -> None:
+    first = load_image(photo).rgb
+    second = np.ascontiguousarray(255 - np.roll(first, 40, axis=1))  # nobody's scene, then hers again
+    with VideoWriter(tmp_path / "v.mp4", first.shape[1], first.shape[0]) as video:
+        for frame in [first] * 10 + [second] * 5 + [np.roll(first, -30, axis=1)] * 10:
+            video.write(frame)
+    done = mssync_cli("track", tmp_path / "v.mp4", "-o", tmp_path / "m.npz")
+    assert done.code == 0
+    assert "v.mp4 is cut at 0.40 s, 0.60 s" in done.err
+    rows = Motion.load(tmp_path / "m.npz")
+    assert json.loads(rows.meta["cuts"]) == [0.4, 0.6]
+    assert len(rows) == 25
+    assert np.abs(np.diff(rows.column("trans_x"))).max() < 0.05

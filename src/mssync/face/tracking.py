@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from mssync.assets import asset_bytes
 from mssync.errors import AssetError, InputError
 from mssync.face.networks import FaceNetworks, Roi
+from mssync.face.shots import CutFinder, another_scene, jumped
 from mssync.face.topology import OUTER_EYE_CORNERS, TEMPLES
 
 Array = NDArray[np.float32]
@@ -25,6 +27,12 @@ Rgb = NDArray[np.uint8]
 MIN_FACE = 48  # pixels between the temples
 PRESENCE = 0.5
 MAX_PASSES = 3
+# A face that was lost is the same person again within so many temple widths (and more a second), at a similar size;
+# after two seconds whoever is nearest is followed.
+REACH = 1.0
+REACH_PER_SECOND = 1.5
+SIZE_CHANGE = 1.6
+FORGET_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,7 @@ class Track:
         valid: ``(T,)`` bool, False where no face was found.
         times: ``(T,)`` float64 seconds.
         width, height: size of the picture in pixels.
+        cuts: numbers of the frames with which a new shot begins, where the video is cut.
     """
 
     points: Array
@@ -75,6 +84,15 @@ class Track:
     times: NDArray[np.float64]
     width: int
     height: int
+    cuts: tuple[int, ...] = ()
+
+    def shots(self) -> Iterator[Track]:
+        """The stretches between the cuts, one after the other; the whole track where there is none."""
+        for start, end in pairwise((0, *self.cuts, len(self.times))):
+            part = slice(start, end)
+            yield Track(
+                self.points[part], self.blendshapes[part], self.valid[part], self.times[part], self.width, self.height
+            )
 
     def gaps(self) -> list[tuple[float, float]]:
         """Stretches (start, end) in seconds where no face was found."""
@@ -175,8 +193,11 @@ class FaceTracker:
         """
         faces: list[Face | None] = []
         times: list[float] = []
+        cuts: list[int] = []
         size = (0, 0)
-        for t, face, seen in self._follow(frames):
+        for t, face, seen, cut in self._follow(frames):
+            if cut:
+                cuts.append(len(faces))
             faces.append(face)
             times.append(t)
             size = seen
@@ -189,22 +210,45 @@ class FaceTracker:
             points.append(last.points)
             blend.append(last.blendshapes)
         valid = np.array([f is not None for f in faces])
-        return Track(np.stack(points), np.stack(blend), valid, np.asarray(times), size[1], size[0])
+        return Track(np.stack(points), np.stack(blend), valid, np.asarray(times), size[1], size[0], tuple(cuts))
 
-    def _follow(self, frames: Iterable[tuple[float, Rgb]]) -> Iterator[tuple[float, Face | None, tuple[int, int]]]:
+    def _follow(
+        self, frames: Iterable[tuple[float, Rgb]]
+    ) -> Iterator[tuple[float, Face | None, tuple[int, int], bool]]:
+        """Time, face, height and width of every frame, and whether a new shot begins with it."""
         last: Face | None = None
+        seen = before = 0.0  # when the last face was seen, and when the frame before was
+        scenes = CutFinder()
         for t, rgb in frames:
+            agreement = scenes.agreement(rgb)
+            cut = another_scene(agreement)
             face = None
-            if last is not None:
+            if last is not None and not cut:
                 face = self._refine(rgb, _roi_of_points(last.points), passes=1)
-            if face is None:
-                found = self.detect(rgb)
-                before = last
-                if found:
-                    face = found[0] if before is None else min(found, key=lambda f: _distance(f, before))
+                cut = face is not None and jumped(_distance(face, last) / last.width, t - seen, agreement)
+            if face is None or cut:
+                face = self._found_again(self.detect(rgb), None if cut else last, t - seen)
+            if face is not None and last is not None and not cut:
+                moved = seen == before and jumped(_distance(face, last) / last.width, t - seen, agreement)
+                cut = moved or _stranger(face, last, t - seen)
             if face is not None:
-                last = face
-            yield t, face, (rgb.shape[0], rgb.shape[1])
+                last, seen = face, t
+            before = t
+            yield t, face, (rgb.shape[0], rgb.shape[1]), cut
+
+    @staticmethod
+    def _found_again(found: list[Face], last: Face | None, seconds: float) -> Face | None:
+        """The face to go on with: the person followed so far, not another one who is in the picture too.
+
+        Args:
+            found: the faces of the frame, largest first.
+            last: the face when it was seen last; ``None``: the largest is taken.
+            seconds: since then.
+        """
+        if last is None or not found:
+            return found[0] if found else None
+        nearest = min(found, key=lambda face: _distance(face, last))
+        return None if seconds <= FORGET_SECONDS and _stranger(nearest, last, seconds) else nearest
 
 
 def check_face(face: Face, width: int, height: int, name: str) -> Face:
@@ -269,6 +313,12 @@ def _close(a: Roi, b: Roi) -> bool:
 
 def _distance(a: Face, b: Face) -> float:
     return float(np.linalg.norm(a.points[:, :2].mean(0) - b.points[:, :2].mean(0)))
+
+
+def _stranger(face: Face, last: Face, seconds: float) -> bool:
+    """Whether a face is too far away or too different in size to be the one that was seen some seconds ago."""
+    far = _distance(face, last) > (REACH + REACH_PER_SECOND * seconds) * last.width
+    return far or not 1 / SIZE_CHANGE < face.width / last.width < SIZE_CHANGE
 
 
 def _same(a: Face, b: Face) -> bool:
