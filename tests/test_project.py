@@ -111,6 +111,31 @@ def test_onnx_runtime_is_imported_in_one_place_only() -> None:
     assert homes == {"sessions.py"}
 
 
+# The cache of model files, with a folder of its own for what is on its way; a voice in the system's temporary folder;
+# the null device.
+WRITE_ELSEWHERE = {"assets.py", "downloads.py", "voice.py", "cli/console.py"}
+
+
+def test_outputs_are_written_through_one_home() -> None:
+    """What is written is called ``part``: it came from :mod:`mssync.files`, which gives it its name in the end."""
+    for path in FILES:
+        name = path.relative_to(SRC).as_posix()
+        if room(path) == "files" or name in WRITE_ELSEWHERE:
+            continue
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"""\.part["']|\bos\.(replace|rename)\(""", text), (
+            f"{name} has a temporary name of its own"
+        )
+        for node in ast.walk(ast.parse(text)):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            modes = [a.value for a in node.args[:1] if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+            writes = node.func.attr in ("write_text", "write_bytes") or (
+                node.func.attr == "open" and any(re.fullmatch(r"[wax]b?", mode) for mode in modes)
+            )
+            assert not writes or ast.unparse(node.func.value) == "part", f"{name}, line {node.lineno}"
+
+
 def test_nets_know_only_the_motion_space() -> None:
     for path in FILES:
         if room(path) == "nets":

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from mssync.errors import AssetError, InputError
+from mssync.files import replacing
 
 FORMAT: Final = "mssync-model"
 VERSION: Final = 2
 DEFAULT: Final = "default"
+MANIFEST: Final = "manifest.json"
 FILES: Final = ("sound.onnx", "step.onnx", "closure.onnx", "space.npz")
 
 
@@ -87,7 +89,14 @@ def write_manifest(folder: Path, facts: dict[str, Any]) -> None:
     """Write ``manifest.json`` for a folder of model files, with their hashes."""
     files = {f: hashlib.sha256((folder / f).read_bytes()).hexdigest() for f in FILES}
     manifest = {"format": FORMAT, "version": VERSION, **facts, "files": files}
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
+    with replacing(folder / MANIFEST, force=True) as part:
+        part.write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
+
+
+def is_model_folder(folder: Path) -> bool:
+    """Whether a folder holds a model and nothing else, so that another model may take its place."""
+    found = {path.name for path in folder.iterdir()}
+    return MANIFEST in found and found <= {MANIFEST, *FILES}
 
 
 def _weights() -> Path:

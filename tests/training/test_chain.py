@@ -246,6 +246,14 @@ def test_export_makes_a_model_that_the_runtime_loads(run: Path, tmp_path: Path) 
         export_model(run / "run", tmp_path / "model")
     with pytest.raises(InputError, match="no training run"):
         export_model(tmp_path, tmp_path / "x")
+    before = (tmp_path / "model" / "manifest.json").stat().st_ino
+    assert export_model(run / "run", tmp_path / "model", force=True) < 1e-4
+    assert (tmp_path / "model" / "manifest.json").stat().st_ino != before
+    (tmp_path / "model" / "letter.txt").write_text("mine")
+    with pytest.raises(OutputError, match="holds other files"):
+        export_model(run / "run", tmp_path / "model", force=True)
+    (tmp_path / "model" / "letter.txt").unlink()
+    assert [p.name for p in tmp_path.iterdir()] == ["model"]
     model = load_model(tmp_path / "model")
     blinks = BlinkModel.of(model.manifest)
     stream = MotionStream(MotionGenerator(model.folder, model.manifest), blinks, MotionOptions())

@@ -117,8 +117,10 @@ def train_syncer(
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
 ) -> None:
     """Train the pyramid of syncers: do this motion and this sound belong together, on every time scale?"""
+    from mssync.files import ready_folder
     from mssync.models import load_model
 
+    ready_folder(out)
     with extra("train"):
         from mssync.training.run import train_syncer as run
 
@@ -152,8 +154,10 @@ def train_generator(
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
 ) -> None:
     """Train the generator: sound to motion. Checkpoints, tensorboard curves and sample videos lie in the run folder."""
+    from mssync.files import ready_folder
     from mssync.models import load_model
 
+    ready_folder(out)
     with extra("train"):
         from mssync.training.run import train_generator as run
     start = time.perf_counter()
@@ -176,6 +180,10 @@ def export(
     force: ForceOption = False,
 ) -> None:
     """Write the best weights of a run as a model that `--model` takes."""
+    from mssync.files import check_run, ready_folder
+
+    ready_folder(out)
+    check_run([out], [run])
     with extra("train"):
         from mssync.training.export import export_model
     gap = export_model(run, out, force=force)

@@ -18,6 +18,7 @@ from mssync.errors import AssetError, InputError
 from mssync.face import shape as fs
 from mssync.face import topology as topo
 from mssync.face.tracking import Face, Track
+from mssync.files import replacing
 from mssync.motion import lips
 from mssync.motion.columns import EYES, HEAD, LIP_GAP, Column, expression
 from mssync.motion.space import Controls, Motion
@@ -104,15 +105,20 @@ class MeshSpace:
             raise AssetError(f"The motion space file {path} is missing or damaged; install mssync again.") from e
 
     def save(self, path: Path) -> None:
-        """Write the fitted arrays, half precision where that is enough."""
-        np.savez_compressed(
-            path,
-            template=self.template,
-            basis=self.basis.astype(np.float32),
-            blend=self.blend.astype(np.float16),
-            opening=self.opening,
-            gap_zero=np.float32(self.gap_zero),
-        )
+        """Write the fitted arrays, half precision where that is enough; what was there before is replaced.
+
+        Raises:
+            OutputError: they cannot be written.
+        """
+        with replacing(path, force=True) as part, part.open("wb") as file:
+            np.savez_compressed(
+                file,
+                template=self.template,
+                basis=self.basis.astype(np.float32),
+                blend=self.blend.astype(np.float16),
+                opening=self.opening,
+                gap_zero=np.float32(self.gap_zero),
+            )
 
     # ---- faces ------------------------------------------------------------------------------------------------
 

@@ -1,33 +1,55 @@
-"""Checkpoints without pickle: safetensors beside a JSON state, written aside and renamed."""
+"""Checkpoints without pickle: safetensors beside a JSON state, each written aside and renamed."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from mssync.files import make_folder, replacing
+
+_STATE: Final = "state"  # the name of the state among the facts of the tensors
+
 
 def save_checkpoint(folder: Path, name: str, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
-    """Write ``<name>.safetensors``, then ``<name>.json``: the JSON tells that both are whole."""
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f"{name}.safetensors.part"
-    save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, part)
-    part.replace(folder / f"{name}.safetensors")
-    part = folder / f"{name}.json.part"
-    part.write_text(json.dumps(state, indent=1), "utf-8")
-    part.replace(folder / f"{name}.json")
+    """Write ``<name>.safetensors``, then ``<name>.json`` for people and for the export.
+
+    The tensors carry the state with them: a run that was killed between the two goes on with what belongs together.
+
+    Raises:
+        OutputError: they cannot be written.
+    """
+    make_folder(folder)
+    text = json.dumps(state, indent=1)
+    save_tensors(folder / f"{name}.safetensors", tensors, {_STATE: text})
+    with replacing(folder / f"{name}.json", force=True) as part:
+        part.write_text(text, "utf-8")
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: dict[str, str] | None = None) -> None:
+    """Write tensors, aside first, then renamed; what was there before is replaced.
+
+    Raises:
+        OutputError: they cannot be written.
+    """
+    with replacing(path, force=True) as part:
+        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, part, facts)
 
 
 def load_checkpoint(folder: Path, name: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
     """Tensors and state, or None when there is no checkpoint yet."""
-    path = folder / f"{name}.json"
+    path, tensors = folder / f"{name}.json", folder / f"{name}.safetensors"
     if not path.exists():
         return None
-    return load_file(folder / f"{name}.safetensors"), json.loads(path.read_text("utf-8"))
+    with safe_open(tensors, "pt") as file:
+        text = (file.metadata() or {}).get(_STATE)
+    return load_file(tensors), json.loads(text or path.read_text("utf-8"))
 
 
 def part_of(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from mssync.errors import InputError
 from mssync.face.tracking import Track
+from mssync.files import make_folder, replacing
 
 Array = NDArray[np.float32]
 
@@ -146,11 +147,9 @@ def load_points(path: Path) -> Points:
 
 @contextmanager
 def _aside(path: Path) -> Iterator[IO[bytes]]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as f:
+    make_folder(path.parent)
+    with replacing(path, force=True) as part, part.open("wb") as f:
         yield f
-    part.replace(path)
 
 
 @contextmanager

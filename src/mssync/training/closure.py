@@ -9,12 +9,13 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch.nn import functional as F
 
 from mssync.nets.closure import WINDOW, ClosureNet, cut_windows, padded
 from mssync.speech.features import BANDS, STEPS_PER_FRAME
 from mssync.training.augment import SoundAugment
+from mssync.training.checkpoint import save_tensors
 from mssync.training.config import ClosureConfig
 from mssync.training.data import Sample
 from mssync.training.syncer import NAT
@@ -88,9 +89,7 @@ def train_closures(
         numbers = {"closure_loss": float(loss.detach())}
     net.eval()
     report(config.steps, numbers | measure(net, dev))
-    part = out / (FILE + ".part")
-    save_file(net.state_dict(), part)
-    part.replace(path)
+    save_tensors(path, net.state_dict())
     return net
 
 

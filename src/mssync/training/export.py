@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from mssync.errors import InputError, OutputError
 from mssync.evaluation.judge import FORMAT
-from mssync.models import write_manifest
+from mssync.files import make_folder, replacing, replacing_folder
+from mssync.models import is_model_folder, write_manifest
 from mssync.motion.generator import NETWORK_STATE, MotionGenerator
 from mssync.motion.noise import smooth
 from mssync.motion.pyramid import View
@@ -49,12 +50,12 @@ def export_model(run: Path, out: Path, *, force: bool = False) -> float:
     Args:
         run: folder of ``mssync train generator``.
         out: new model folder.
-        force: replace the files of an existing folder.
+        force: replace an existing model folder (one that holds anything else stays).
     Returns:
         the largest absolute difference between the PyTorch net and the exported graphs on random input.
     Raises:
         InputError: ``run`` holds no finished checkpoint, or the graphs differ from the net by more than 1e-4.
-        OutputError: ``out`` exists and ``force`` is not set.
+        OutputError: ``out`` holds a model and ``force`` is not set, holds something else, or cannot be written.
     """
     if not (run / "state.json").exists():
         raise InputError(f"{run} holds no training run; name the folder given to `mssync train generator -o`.")
@@ -65,9 +66,14 @@ def export_model(run: Path, out: Path, *, force: bool = False) -> float:
     data: dict[str, Any] = json.loads(found.read_text("utf-8")) if found.exists() else {}
     if "closure" not in data:
         raise InputError(f"The run in {run} was stopped before its end; run the same `mssync train generator` again.")
+    make_folder(out.parent)
+    with replacing_folder(out, force=force, ours=is_model_folder) as part:
+        return _export_run(run, state, data, part)
+
+
+def _export_run(run: Path, state: dict[str, Any], data: dict[str, Any], out: Path) -> float:
     facts, config = state["facts"], state["config"]
     net = best_net(run, state["shape"])
-    out.mkdir(parents=True, exist_ok=True)
     closures = ClosureNet(net.shape.bands, config["closure"]["width"]).eval()
     closures.load_state_dict(load_file(run / CLOSURE_FILE))
     export_graphs(net, closures, out)
@@ -134,9 +140,10 @@ def export_syncers(nets: dict[str, Syncer], views: dict[View, Array], facts: dic
     Raises:
         InputError: a graph differs from its net by more than 1e-4.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     arrays: dict[str, Any] = {str(k): v for k, v in views.items()}
-    np.savez(out / "views.npz", **arrays)
+    with replacing(out / "views.npz", force=True) as part, part.open("wb") as file:
+        np.savez(file, **arrays)
     files = ["views.npz"]
     for name, net in nets.items():
         s = net.shape
@@ -156,9 +163,8 @@ def export_syncers(nets: dict[str, Syncer], views: dict[View, Array], facts: dic
         files.append(path.name)
     hashes = {f: hashlib.sha256((out / f).read_bytes()).hexdigest() for f in files}
     manifest = {"format": FORMAT, "version": 1, **facts, "files": hashes}
-    part = out / "manifest.json.part"
-    part.write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
-    part.replace(out / "manifest.json")
+    with replacing(out / "manifest.json", force=True) as part:
+        part.write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
 
 
 def _halve(path: Path) -> None:
@@ -178,9 +184,8 @@ def _halve(path: Path) -> None:
     del graph.node[:]
     graph.node.extend(nodes)
     onnx.checker.check_model(model)
-    part = path.with_name(path.name + ".part")
-    onnx.save(model, str(part))
-    part.replace(path)
+    with replacing(path, force=True, ending=".onnx") as part:
+        onnx.save(model, str(part))
 
 
 def compare(net: Generator, folder: Path, manifest: dict[str, Any], seed: int = 0) -> float:
@@ -211,9 +216,8 @@ def _export(
     *,
     dynamic: bool = False,
 ) -> None:
-    part = path.with_name(path.name + ".part")
     axes = {n: {0: "n"} for n in (*inputs, *outputs)} if dynamic else None
-    with warnings.catch_warnings():
+    with replacing(path, force=True, ending=".onnx") as part, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
             module,
@@ -225,4 +229,3 @@ def _export(
             dynamic_axes=axes,
             dynamo=False,
         )
-    part.replace(path)

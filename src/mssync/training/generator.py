@@ -15,17 +15,24 @@ from typing import Any, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 from torch import Tensor
 
 from mssync.errors import InputError
+from mssync.files import make_folder
 from mssync.motion.mesh import MeshSpace
 from mssync.motion.noise import BURN_IN, settled, smooth
 from mssync.nets.discriminator import DiscriminatorShape, WindowDiscriminator, hinge_real_fake
 from mssync.nets.generator import CONTEXT_FRAMES, LOOKAHEAD_FRAMES, Generator, GeneratorShape, RolloutState
 from mssync.speech.features import BANDS, STEPS_PER_FRAME
 from mssync.training.augment import SoundAugment
-from mssync.training.checkpoint import adam_tensors, load_checkpoint, part_of, restore_adam, save_checkpoint
+from mssync.training.checkpoint import (
+    adam_tensors,
+    load_checkpoint,
+    part_of,
+    restore_adam,
+    save_checkpoint,
+    save_tensors,
+)
 from mssync.training.config import GeneratorConfig
 from mssync.training.data import HEAD_COLUMNS, Sample, Sampler, Window, scales
 from mssync.training.objective import Objective, Rollouts, SyncTeachers
@@ -120,7 +127,7 @@ class Trainer:
         self.objective = Objective(config.loss, space, self.facts.scales, train, teachers, self.device)
         self.carry: RolloutState | None = None
         self.step, self.best, self.since_best = 0, float("inf"), 0
-        out.mkdir(parents=True, exist_ok=True)
+        make_folder(out)
         self._resume()
 
     # ---- one step -----------------------------------------------------------------------------------------------
@@ -229,7 +236,7 @@ class Trainer:
                     board.add_scalar(f"dev/{k}", x, self.step)
                 if found["score"] < self.best:
                     self.best, self.since_best = found["score"], 0
-                    save_file(self.ema, self.out / "best.safetensors")
+                    save_tensors(self.out / "best.safetensors", self.ema)
                 else:
                     self.since_best += 1
                 if report:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from mssync.errors import InputError
+from mssync.files import replacing
 
 REPORT: Final = "report.json"
+PICTURE: Final = "report.png"
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,10 @@ def read_report(folder: Path) -> dict[str, Record]:
 
 
 def write_report(folder: Path, records: dict[str, Record]) -> None:
-    """Write the records aside and rename."""
-    part = folder / (REPORT + ".part")
-    part.write_text(json.dumps({k: asdict(v) for k, v in sorted(records.items())}, indent=1), "utf-8")
-    part.replace(folder / REPORT)
+    """Write the records aside and rename.
+
+    Raises:
+        OutputError: they cannot be written.
+    """
+    with replacing(folder / REPORT, force=True) as part:
+        part.write_text(json.dumps({k: asdict(v) for k, v in sorted(records.items())}, indent=1), "utf-8")

@@ -24,6 +24,7 @@ from mssync.evaluation.articulation import BILABIALS, frames_of
 from mssync.evaluation.phones import align, sentence
 from mssync.face.topology import TEMPLES
 from mssync.face.tracking import FaceTracker, Track
+from mssync.files import make_folder
 from mssync.media.audio import load_sound
 from mssync.media.video import iter_frames, probe_video
 from mssync.motion.curves import head_angles
@@ -33,7 +34,7 @@ from mssync.speech.activity import speech_probability
 from mssync.speech.features import SAMPLES_PER_FRAME, STEPS_PER_FRAME, default_features
 from mssync.speech.logmel import log_mel
 from mssync.training.clips import Clip, Points, is_clip, load_points, save_clip, save_points
-from mssync.training.index import Record, read_report, write_report
+from mssync.training.index import PICTURE, REPORT, Record, read_report, write_report
 
 Array = NDArray[np.float32]
 
@@ -69,7 +70,7 @@ def preprocess(
     if not paths:
         raise InputError(f"There is no video under {videos}; name a folder that holds some.")
     mark = space_mark(space)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     records = read_report(out)
 
     def finished(path: Path) -> bool:
@@ -80,10 +81,7 @@ def preprocess(
         return bool(record.problem) or not keep_points or _points_path(out, name).exists()
 
     todo = [p for p in paths if not finished(p)]
-    for path in todo:
-        target = out / (clip_name(path, root) + ".npz")
-        if target.exists() and not is_clip(target):
-            raise OutputError(f"{target} is no preprocessed clip and stays; move it away or choose another folder.")
+    _keep_strangers(out, [clip_name(path, root) for path in todo])
     done = len(paths) - len(todo)
     # Spawned, not forked: the same on every system, and safe beside native thread pools.
     with ProcessPoolExecutor(
@@ -96,6 +94,16 @@ def preprocess(
             write_report(out, records)
             done += 1
             yield done, len(paths), name, records[name].problem
+
+
+def _keep_strangers(out: Path, names: Sequence[str]) -> None:
+    """Refuse to write over what preprocessing did not make."""
+    targets = [out / (name + ".npz") for name in names]
+    strange = [path for path in targets if path.exists() and not is_clip(path)]
+    if not (out / REPORT).exists() and (out / PICTURE).exists():
+        strange.append(out / PICTURE)
+    if strange:
+        raise OutputError(f"{strange[0]} is not from preprocessing and stays; move it away or choose another folder.")
 
 
 def space_mark(space: Path) -> str:
@@ -227,6 +235,8 @@ def _one(path: Path, root: Path, out: Path, mark: str, keep_points: bool) -> Rec
         if keep_points and not kept.exists():
             save_points(kept, points)
         save_clip(out / (name + ".npz"), clip)
+    except OutputError:  # the disk is full or closed to us: nothing that the video can be blamed for
+        raise
     except MssyncError as e:
         return Record(problem=str(e), space=mark)
     return record

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from mssync.errors import InputError
+from mssync.files import replacing
 from mssync.motion.blinks import BlinkModel
 from mssync.motion.mesh import MeshSpace
 from mssync.motion.pyramid import LEVELS, View, view_matrix
@@ -52,7 +53,6 @@ def train_space(clips: Path, listing: Path, out: Path, *, components: int = 32, 
     if not train or not dev:
         raise InputError(f"The list names no preprocessed clip of split=train or none of split=dev in {clips}.")
     space = fit_space([t for _, t in train], [e.family for e, _ in train], components=components, seed=seed)
-    out.parent.mkdir(parents=True, exist_ok=True)
     space.save(out)
     return measure_space(space, dev)
 
@@ -162,5 +162,6 @@ def train_generator(
     closures = train_closures(config.closure, config.families, train, dev, out, config.seed, report)
     data |= calibrate(best_net(out, trainer.net.shape.as_dict()), closures, trainer.facts, train)
     space.save(out / "space.npz")
-    (out / "data.json").write_text(json.dumps(data, indent=1), "utf-8")
+    with replacing(out / "data.json", force=True) as part:
+        part.write_text(json.dumps(data, indent=1), "utf-8")
     return trainer
