@@ -13,9 +13,9 @@ from typing import Final
 from mssync.batch.names import numbered
 from mssync.batch.pairs import Pair
 from mssync.errors import InputError, MssyncError
-from mssync.files import write_error
+from mssync.files import ready_file, write_error
 from mssync.media.sinks import is_frame_folder
-from mssync.media.targets import ready_file, ready_video
+from mssync.media.targets import ready_video
 from mssync.motion.curves import export_curves
 from mssync.pipeline import Options, TalkingHead
 
