@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from mssync.errors import AssetError, InputError
-from mssync.models import FILES, load_model, shipped_models
-from mssync.motion.generator import MotionGenerator
+from mssync.manifest import BANDS, COURSE, FILES, HEAD_COLUMNS, OTHER_COLUMNS
+from mssync.models import load_model, shipped_models
+from mssync.motion.blinks import COURSE_AFTER, COURSE_BEFORE
+from mssync.motion.columns import EYES, HEAD
+from mssync.motion.generator import MotionGenerator, MotionOptions
 from mssync.motion.mesh import MeshSpace
+from mssync.pipeline import TalkingHead
+from mssync.speech.features import BANDS as speech_bands
 
 
 @pytest.fixture
@@ -66,9 +75,98 @@ def test_wrong_manifest(copy: Path, change: dict[str, object], words: str) -> No
         load_model(copy)
 
 
+@pytest.mark.parametrize(
+    ("entry", "value", "words"),
+    [
+        ("name", 3, "'name'"),
+        ("scales", [1.0] * 42, "'scales'"),
+        ("scales", ["x"] * 43, r"'scales\[0\]'"),
+        ("shape", {"motion": 43}, "'shape.bands' is missing"),
+        ("head_gain", [1.0] * 5, "'head_gain'"),
+        ("blinks", {"log_mean": 1e9, "log_std": 1.0, "course": []}, "'blinks.log_mean'"),
+        ("closure", {"thresholds": [0.5, 1.0]}, r"'closure.thresholds\[1\]'"),
+        ("gap_curve", {"made": [1.0, 0.0], "real": [0.0, 1.0]}, "rising curve"),
+        ("files", {}, "'files' lacks"),
+        ("space", "other", "'space'"),
+        ("release", ..., "'release' is missing"),
+    ],
+)
+def test_each_wrong_entry_is_named(copy: Path, entry: str, value: object, words: str) -> None:
+    path = copy / "manifest.json"
+    changed = {**json.loads(path.read_text()), entry: value}
+    path.write_text(json.dumps({k: v for k, v in changed.items() if v is not ...}))
+    with pytest.raises(AssetError, match=words) as caught:
+        load_model(copy)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a": NaN}', '"\\ud800"', "\ufeff{}", ""])
+def test_json_that_is_no_manifest(copy: Path, text: str) -> None:
+    (copy / "manifest.json").write_text(text, "utf-8")
+    with pytest.raises(AssetError, match=r"manifest\.json"):
+        load_model(copy)
+
+
+def test_bounds_of_the_manifest_are_those_of_the_rooms() -> None:
+    assert (speech_bands, len(HEAD)) == (BANDS, HEAD_COLUMNS)
+    assert 1 + len(EYES) == OTHER_COLUMNS
+    assert COURSE == COURSE_BEFORE + 1 + COURSE_AFTER
+
+
+def sign(folder: Path) -> None:
+    """Hashes of the manifest as the files are now."""
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["files"] = {f: hashlib.sha256((folder / f).read_bytes()).hexdigest() for f in FILES}
+    path.write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("template", lambda a: a * np.nan),
+        ("template", lambda a: a[:100]),
+        ("template", np.zeros_like),
+        ("basis", lambda a: a * 1e6),
+        ("basis", lambda a: a[:0]),
+        ("blend", lambda a: a[:51]),
+        ("opening", lambda a: a.astype(int)),
+        ("gap_zero", lambda a: a[None]),
+        ("gap_zero", lambda a: a * 0 + 5),
+    ],
+)
+def test_a_space_that_is_none(copy: Path, name: str, change: Callable[[Any], Any]) -> None:
+    with np.load(copy / "space.npz") as z:
+        arrays = {k: z[k] for k in z.files}
+    np.savez(copy / "space.npz", **(arrays | {name: change(arrays[name])}))
+    sign(copy)
+    with pytest.raises(AssetError, match=r"space\.npz is missing or damaged") as caught:
+        TalkingHead.load(copy)
+    assert "\n" not in str(caught.value)
+
+
+def test_graphs_of_another_shape(copy: Path) -> None:
+    shutil.copyfile(copy / "closure.onnx", copy / "step.onnx")
+    sign(copy)
+    head = TalkingHead.load(copy)
+    with pytest.raises(AssetError, match=r"step\.onnx is a network with other inputs"):
+        _ = head.generator
+
+
+def test_what_was_checked_is_what_is_used(copy: Path) -> None:
+    head = TalkingHead.load(copy)
+    for file in FILES:
+        (copy / file).write_bytes(b"changed after the check")
+    same = TalkingHead.load()
+    sound = np.random.default_rng(0).normal(0, 0.1, 16000).astype(np.float32)
+    streams = [h.stream(MotionOptions()) for h in (head, same)]
+    a, b = (np.concatenate([s.push(sound), s.flush()]) for s in streams)
+    np.testing.assert_array_equal(a, b)
+
+
 def test_graph_that_is_no_graph(copy: Path) -> None:
     (copy / "step.onnx").write_bytes(b"nonsense")
-    with pytest.raises(AssetError, match="cannot be loaded"):
+    with pytest.raises(AssetError, match="refused as a network"):
         MotionGenerator(copy, load_model().manifest)
 
 

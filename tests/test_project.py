@@ -22,7 +22,7 @@ SRC = ROOT / "src" / "mssync"
 FILES = sorted(SRC.rglob("*.py"))
 
 # Room -> rooms it may import (its own always). docs/architecture.md explains the order.
-BASE = {"errors", "assets", "files", "texts"}
+BASE = {"errors", "assets", "files", "texts", "arrays", "schema"}
 BELOW_CORRIDOR = BASE | {"media", "face", "sessions", "speech", "motion", "render", "models"}
 RUNTIME_ROOMS = BELOW_CORRIDOR - BASE | {"voice", "inputs", "animation", "pipeline", "batch"}
 BELOW_PIPELINE = BELOW_CORRIDOR | {"voice", "inputs", "animation"}
@@ -32,8 +32,12 @@ ALLOWED: dict[str, set[str]] = {
     "texts": set(),
     "downloads": {"errors"},
     "assets": {"downloads", "errors", "files"},
-    "sessions": {"errors"},
-    "models": BASE,
+    "arrays": set(),
+    "schema": {"texts"},
+    "onnx_graph": set(),
+    "sessions": {"errors", "onnx_graph"},
+    "manifest": {"schema"},
+    "models": BASE | {"manifest"},
     "media": BASE,
     "face": BASE,
     "speech": BASE | {"sessions"},

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
 from mssync.errors import AssetError, InputError
 from mssync.files import replacing
+from mssync.manifest import FILES, check_manifest
+from mssync.schema import MAX_JSON, Unsound, parse_json
+from mssync.texts import clean
 
 FORMAT: Final = "mssync-model"
 VERSION: Final = 2
 DEFAULT: Final = "default"
 MANIFEST: Final = "manifest.json"
-FILES: Final = ("sound.onnx", "step.onnx", "closure.onnx", "space.npz")
+MAX_BYTES: Final = 64 * 2**20  # of one file; the shipped ones have at most 3 MB
 
 
 @dataclass(frozen=True)
@@ -30,12 +34,14 @@ class Model:
     Attributes:
         name: the name it was asked for by.
         folder: where its files lie.
-        manifest: the parsed ``manifest.json``.
+        manifest: the parsed ``manifest.json``, every entry checked (:mod:`mssync.manifest`).
+        data: the files' bytes, by name. What was checked is what is used, whatever becomes of the folder.
     """
 
     name: str
     folder: Path
     manifest: dict[str, Any]
+    data: Mapping[str, bytes] = field(repr=False)
 
     def file(self, name: str) -> Path:
         """Path of one of the model's files."""
@@ -44,7 +50,7 @@ class Model:
     @property
     def title(self) -> str:
         """Name and version for people."""
-        return f"{self.manifest['name']} {self.manifest['release']}"
+        return clean(f"{self.manifest['name']} {self.manifest['release']}")
 
 
 def shipped_models() -> list[str]:
@@ -67,22 +73,43 @@ def load_model(name: str | Path = DEFAULT) -> Model:
         InputError: there is no such model.
         AssetError: a file is missing or damaged.
     """
-    folder = _weights() / str(name)
-    if not (folder / "manifest.json").is_file() or str(name) in ("", "."):
-        folder = Path(name)
-    path = folder / "manifest.json"
-    if not path.is_file():
-        known = ", ".join(shipped_models())
-        raise InputError(f"There is no model {str(name)!r}; use one of {known}, or a folder with a manifest.json.")
-    manifest = _read_manifest(path)
+    folder = _folder(name)
+    manifest = _read_manifest(folder / "manifest.json")
+    data: dict[str, bytes] = {}
     for file in FILES:
-        want = manifest["files"].get(file)
         target = folder / file
-        if want is None or not target.is_file():
+        if not target.is_file():
             raise AssetError(f"The model {folder} lacks {file}; install mssync again or export the model again.")
-        if hashlib.sha256(target.read_bytes()).hexdigest() != want:
+        data[file] = _bytes(target, MAX_BYTES)
+        if hashlib.sha256(data[file]).hexdigest() != manifest["files"][file]:
             raise AssetError(f"{target} is damaged (its sha256 is not the manifest's); install mssync again.")
-    return Model(str(name), folder, manifest)
+    return Model(str(name), folder, manifest, data)
+
+
+def _folder(name: str | Path) -> Path:
+    shown = repr(clean(str(name)))
+    known = f"use one of {', '.join(shipped_models())}, or a folder with a manifest.json"
+    try:
+        folder = _weights() / str(name)
+        if not (folder / "manifest.json").is_file() or str(name) in ("", "."):
+            folder = Path(name)
+        there = (folder / "manifest.json").is_file()
+    except (OSError, ValueError):  # a name that the system does not allow
+        there = False
+    if not there:
+        raise InputError(f"There is no model {shown}; {known}.")
+    return folder
+
+
+def _bytes(path: Path, limit: int) -> bytes:
+    try:
+        with path.open("rb") as f:
+            data = f.read(limit + 1)
+    except OSError as e:
+        raise AssetError(f"{path} cannot be read ({e.strerror or e}); check its rights.") from e
+    if len(data) > limit:
+        raise AssetError(f"{path} is larger than {limit // 2**20} MB, more than any model has; export it again.")
+    return data
 
 
 def write_manifest(folder: Path, facts: dict[str, Any]) -> None:
@@ -105,26 +132,16 @@ def _weights() -> Path:
 
 def _read_manifest(path: Path) -> dict[str, Any]:
     try:
-        manifest = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as e:
-        raise AssetError(f"{path} cannot be read as a model manifest; install mssync again.") from e
+        manifest = parse_json(_bytes(path, MAX_JSON))
+    except Unsound as e:
+        raise AssetError(f"{path} cannot be read as a model manifest: {e}; install or export it again.") from e
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise AssetError(f"{path} is not a model manifest of mssync; name a folder made by `mssync export`.")
-    if manifest.get("version") != VERSION:
-        raise AssetError(f"{path} is of model version {manifest.get('version')}; update mssync to use it.")
-    needed = {
-        "name": str,
-        "release": str,
-        "files": dict,
-        "shape": dict,
-        "scales": list,
-        "style": dict,
-        "blinks": dict,
-        "gap_curve": dict,
-        "head_gain": list,
-        "closure": dict,
-    }
-    for key, kind in needed.items():
-        if not isinstance(manifest.get(key), kind):
-            raise AssetError(f"{path} lacks a valid {key!r}; export the model again.")
+    version = manifest.get("version")
+    if version != VERSION or isinstance(version, bool):
+        raise AssetError(f"{path} is of model version {clean(version, 20)}; update mssync to use it.")
+    try:
+        check_manifest(manifest)
+    except Unsound as e:
+        raise AssetError(f"{path} lacks a valid entry: {e}; export the model again.") from e
     return manifest

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mssync import __version__
 from mssync.animation import Animation, Progress
-from mssync.errors import InputError
+from mssync.errors import AssetError, InputError
 from mssync.face.tracking import Face, FaceTracker
 from mssync.files import PathLike
 from mssync.inputs import Photo, Size, Speech, Voice, choose_face, load_photo, on_white
@@ -65,7 +65,9 @@ class TalkingHead:
 
     def __init__(self, model: Model, *, device: str = "cpu") -> None:
         self.model, self.device = model, device
-        self.space = MeshSpace.load(model.file("space.npz"))
+        self.space = MeshSpace.load(model.file("space.npz"), model.data["space.npz"])
+        if len(self.space.names) != model.manifest["shape"]["motion"]:
+            raise AssetError(f"The model {model.folder} and its space.npz have other columns; export the model again.")
         self.renderer = WarpRenderer()
         self._generator: MotionGenerator | None = None
         self._tracker: FaceTracker | None = None
@@ -87,7 +89,8 @@ class TalkingHead:
         """Sound to motion."""
         with self._lock:
             if self._generator is None:
-                self._generator = MotionGenerator(self.model.folder, self.model.manifest, device=self.device)
+                model = self.model
+                self._generator = MotionGenerator(model.folder, model.manifest, data=model.data, device=self.device)
             return self._generator
 
     @property

@@ -101,6 +101,15 @@ def test_resampling_a_motion() -> None:
     assert there.resampled(25.0) is there
 
 
+@pytest.mark.parametrize("kind", [np.float16, np.float64, ">f4", ">f8", "fortran"])
+def test_other_floats_and_orders_are_read(tmp_path: Path, kind: Any) -> None:
+    want = np.arange(21, dtype=np.float32).reshape(7, 3) / 16
+    values = np.asfortranarray(want) if kind == "fortran" else want.astype(kind)
+    again = Motion.load(write(tmp_path / "m.npz", header(), values))
+    assert again.values.dtype == np.float32 and again.values.dtype.isnative
+    np.testing.assert_array_equal(again.values, want)
+
+
 BAD: dict[str, Callable[[Path], object]] = {
     "empty": lambda p: p.write_bytes(b""),
     "text": lambda p: p.write_text("time,lip_gap\n0,0\n"),
@@ -119,6 +128,9 @@ BAD: dict[str, Callable[[Path], object]] = {
     "no fps": lambda p: write(p, header(fps=...), np.zeros((2, 3))),
     "fps 0": lambda p: write(p, header(fps=0), np.zeros((2, 3))),
     "fps nan": lambda p: write(p, header(fps=float("nan")), np.zeros((2, 3))),
+    "longer than 12 hours": lambda p: write(p, header(fps=1), np.zeros((3600 * 12 + 1, 3), np.float16)),
+    "fps 1e9": lambda p: write(p, header(fps=1e9), np.zeros((2, 3))),
+    "fps true": lambda p: write(p, header(fps=True), np.zeros((2, 3))),
     "fps text": lambda p: write(p, header(fps="25"), np.zeros((2, 3))),
     "meta a list": lambda p: write(p, header(meta=[1]), np.zeros((2, 3))),
     "one axis": lambda p: write(p, header(), np.zeros(3)),
@@ -170,12 +182,16 @@ def test_a_shape_that_is_only_claimed(tmp_path: Path, shape: tuple[int, ...]) ->
 
 def test_a_zip_that_swells_is_not_unpacked(tmp_path: Path) -> None:
     path = tmp_path / "m.npz"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as z, z.open("values.npy", "w", force_zip64=True) as f:
-        block = bytes(1 << 20)
-        for _ in range(450):
-            f.write(block)
+    head = io.BytesIO()
+    np.save(head, np.array(json.dumps(header())))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as z:
+        z.writestr("header.npy", head.getvalue())
+        with z.open("values.npy", "w", force_zip64=True) as f:
+            block = bytes(1 << 20)
+            for _ in range(450):
+                f.write(block)
     assert path.stat().st_size < 1_000_000
-    with pytest.raises(InputError, match="larger than any motion"):
+    with pytest.raises(InputError, match="is too large"):
         Motion.load(path)
 
 

@@ -47,7 +47,7 @@ class FeatureNet:
     def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
         self._path, self._shape = path, shape
         try:
-            self._session: Any = open_session(path, threads=THREADS)
+            self._session: Any = open_session(path, threads=THREADS, origin="user")
         except AssetError as error:  # the file is the user's own
             raise InputError(str(error)) from error
         inputs = self._session.get_inputs()

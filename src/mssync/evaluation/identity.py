@@ -50,7 +50,7 @@ class IdentityNet:
 
     def __init__(self, path: Path | None = None) -> None:
         self._session: Any = open_session(
-            path or Path(MODEL), data=None if path else asset_bytes(MODEL), threads=THREADS
+            path or Path(MODEL), data=None if path else asset_bytes(MODEL), threads=THREADS, origin="asset"
         )
         self._input = self._session.get_inputs()[0].name
 

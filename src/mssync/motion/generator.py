@@ -6,6 +6,7 @@ so that any chunking of the sound gives the same motion.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,15 +19,17 @@ from mssync.motion.blinks import BlinkModel, BlinkProcess
 from mssync.motion.gap_curve import GapCurve
 from mssync.motion.mesh import HEAD_NAMES
 from mssync.motion.noise import BURN_IN, settled, smooth
-from mssync.sessions import open_session
+from mssync.sessions import PATIENCE, Network, open_session
 from mssync.speech.activity import ActivityStream, GateStream
 from mssync.speech.features import BANDS, FEATURE_RANGE, STEPS_PER_FRAME, FeatureStream
 
 Array = NDArray[np.float32]
+_Shapes = dict[str, tuple[int | None, ...]]
 
 CONTEXT_FRAMES: Final = 48
 LOOKAHEAD_FRAMES: Final = 12
 BLOCK_FRAMES: Final = 8
+LEVELS: Final = 4  # of the sound pyramid inside the encoder
 CLOSURE_BEFORE: Final = 24  # sound steps before a frame that the closure net hears, and all of them
 CLOSURE_STEPS: Final = 52
 CLOSURE_SLOPE: Final = 4.0  # how sharply lips go from free to touching around the threshold
@@ -85,18 +88,41 @@ class MotionGenerator:
     Args:
         folder: model folder with ``sound.onnx`` and ``step.onnx``.
         manifest: its parsed manifest.
+        data: the graphs' bytes by file name, where they were read (and checked) already.
         device: ``cpu``, ``cuda``, or ``auto`` (the first that ONNX Runtime offers).
         threads: for the sound encoder; the step graph is too small to share.
+    Raises:
+        InputError: there is no such device.
+        AssetError: a graph is missing, damaged, or not one of a generator of these sizes.
     """
 
-    def __init__(self, folder: Path, manifest: dict[str, Any], *, device: str = "cpu", threads: int = 1) -> None:
-        self._sound = open_session(folder / "sound.onnx", device=device, threads=threads)
-        self._step = open_session(folder / "step.onnx", device=device)
-        self._closure = open_session(folder / "closure.onnx")
+    def __init__(
+        self,
+        folder: Path,
+        manifest: dict[str, Any],
+        *,
+        data: Mapping[str, bytes] | None = None,
+        device: str = "cpu",
+        threads: int = 1,
+    ) -> None:
+        known = data or {}
+        self._shape: dict[str, int] = {k: int(v) for k, v in manifest["shape"].items()}
+        takes_and_gives = _graphs(self._shape)
+
+        def network(name: str, device: str, threads: int) -> Network:
+            path = folder / name
+            session = open_session(path, data=known.get(name), device=device, threads=threads)
+            return Network(path, session, *takes_and_gives[name])
+
+        self._sound = network("sound.onnx", device, threads)
+        self._step = network("step.onnx", device, 1)
+        self._closure = network("closure.onnx", "cpu", 1)
+        for name, net in (("sound.onnx", self._sound), ("step.onnx", self._step), ("closure.onnx", self._closure)):
+            quiet = {n: np.zeros([m or 1 for m in shape], np.float32) for n, shape in takes_and_gives[name][0].items()}
+            net.run(quiet, patience=PATIENCE)
         odds = np.asarray(manifest["closure"]["thresholds"], np.float32)
         self._touching = np.log(odds / (1.0 - odds))
         self.head_gain = np.asarray(manifest["head_gain"], np.float32)
-        self._shape: dict[str, int] = {k: int(v) for k, v in manifest["shape"].items()}
         self._scales = np.asarray(manifest["scales"], np.float32)
         style = manifest["style"]
         self._energy = np.asarray(style["default"], np.float32)
@@ -144,14 +170,14 @@ class MotionGenerator:
         """
         frames = np.arange(-1, BLOCK_FRAMES + 1)  # and one on each side, for the way into and out of a closure
         first = STEPS_PER_FRAME * (CONTEXT_FRAMES + frames) - CLOSURE_BEFORE
-        logit = self._closure.run(None, {"sound": sound[first[:, None] + np.arange(CLOSURE_STEPS)]})[0]
+        logit = self._closure.run({"sound": sound[first[:, None] + np.arange(CLOSURE_STEPS)]})[0]
         above = (logit - self._touching).max(1)
         free = 1.0 / (1.0 + np.exp(np.clip(above * CLOSURE_SLOPE, -30.0, 30.0)))
         eased = 0.5 * free[1:-1] + 0.25 * (free[:-2] + free[2:])
         return np.asarray(np.minimum(free[1:-1], eased), np.float32)
 
     def _advance(self, state: GeneratorState, sound: Array, *, hold: bool) -> tuple[GeneratorState, Array]:
-        levels = self._sound.run(None, {"sound": sound[None]})[0]
+        levels = self._sound.run({"sound": sound[None]})[0]
         rng = np.random.default_rng()
         rng.bit_generator.state = state.rng.bit_generator.state
         white = rng.standard_normal((levels.shape[1], self._shape["noise"])).astype(np.float32)
@@ -160,12 +186,31 @@ class MotionGenerator:
         rows = np.empty((levels.shape[1], self.columns), np.float32)
         for t in range(levels.shape[1]):
             extra = np.concatenate([state.style, noise[t : t + 1]], 1)
-            out = self._step.run(None, {**now, "sound": levels[:, t], "extra": extra})
+            out = self._step.run({**now, "sound": levels[:, t], "extra": extra})
             mask = np.concatenate([now["mask"][:, 1:], np.zeros((1, 1), np.float32)], 1)
             pose, velocity = (state.pose, np.zeros_like(state.velocity)) if hold else (out[0], out[1])
             now = {"pose": pose, "velocity": velocity, "keys": out[2], "values": out[3], "mask": mask}
             rows[t] = out[0][0]
         return GeneratorState(**now, style=state.style, noise=noise_state, rng=rng), rows * self._scales
+
+
+def _graphs(s: Mapping[str, int]) -> dict[str, tuple[_Shapes, _Shapes]]:
+    """Inputs and outputs of the three graphs, by file name."""
+    frames = CONTEXT_FRAMES + BLOCK_FRAMES + LOOKAHEAD_FRAMES
+    heard: _Shapes = {"sound": (1, STEPS_PER_FRAME * frames, s["bands"])}
+    state: _Shapes = {
+        "pose": (1, s["motion"]), "velocity": (1, s["motion"]),
+        "keys": (1, s["window"], s["width"]), "values": (1, s["window"], s["width"]),
+    }  # fmt: skip
+    step: _Shapes = {
+        **state,
+        "mask": (1, s["window"]), "sound": (1, LEVELS, s["channels"]), "extra": (1, s["style"] + s["noise"]),
+    }  # fmt: skip
+    return {
+        "sound.onnx": (heard, {"levels": (1, BLOCK_FRAMES, LEVELS, s["channels"])}),
+        "step.onnx": (step, {f"next_{name}": shape for name, shape in state.items()}),
+        "closure.onnx": ({"sound": (None, CLOSURE_STEPS, s["bands"])}, {"logits": (None, 2)}),
+    }
 
 
 class MotionStream:

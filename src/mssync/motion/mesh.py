@@ -6,6 +6,7 @@ the middle pose of a clip); the lip gap is absolute (0 = the lips touch).
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mssync.arrays import Wanted, read_arrays
 from mssync.errors import AssetError, InputError
 from mssync.face import shape as fs
 from mssync.face import topology as topo
@@ -39,6 +41,16 @@ EYE_POINTS: Final = tuple(
 UPPER_LID_SHARE: Final = 0.88
 CREASE_SHARE: Final = 0.35
 MAX_GAZE: Final = 0.25
+MAX_BASIS: Final = 400
+LARGEST: Final = 20.0  # of any number in the arrays, inter-ocular distances
+_ROOM: Final = 4 * 3 * topo.POINTS * MAX_BASIS
+_ARRAYS: Final = {
+    "template": Wanted("f", 2, _ROOM),
+    "basis": Wanted("f", 3, _ROOM),
+    "blend": Wanted("f", 3, _ROOM),
+    "opening": Wanted("f", 2, _ROOM),
+    "gap_zero": Wanted("f", 0, 8),
+}
 
 
 @dataclass(frozen=True)
@@ -92,17 +104,47 @@ class MeshSpace:
         return np.asarray(np.linalg.pinv(b), np.float64)
 
     @staticmethod
-    def load(path: Path) -> MeshSpace:
+    def load(path: Path, data: bytes | None = None) -> MeshSpace:
         """Read the fitted arrays.
 
+        Args:
+            path: the file.
+            data: its bytes, where they were read (and checked) already; the file is not read again then.
         Raises:
-            AssetError: the file is missing or damaged.
+            AssetError: the file is missing or damaged, or holds other arrays or numbers than a space has.
         """
         try:
-            with np.load(path, allow_pickle=False) as z:
-                return MeshSpace(z["template"], z["basis"], z["blend"], z["opening"], float(z["gap_zero"]))
-        except Exception as e:  # zip, zlib and numpy each fail in their own way on foreign bytes
-            raise AssetError(f"The motion space file {path} is missing or damaged; install mssync again.") from e
+            z = read_arrays(path if data is None else io.BytesIO(data), _ARRAYS)
+            space = MeshSpace(z["template"], z["basis"], z["blend"], z["opening"], float(z["gap_zero"]))
+            space._check()
+        except (OSError, ValueError) as e:
+            why = e.strerror if isinstance(e, OSError) and e.strerror else e
+            raise AssetError(
+                f"The motion space file {path} is missing or damaged ({why}); install mssync again, or train it again."
+            ) from e
+        return space
+
+    def _check(self) -> None:
+        """Refuse arrays that are no faces.
+
+        Raises:
+            ValueError: a shape, or numbers, that no fitted space has.
+        """
+        shapes = {
+            "template": (topo.POINTS, 3), "basis": (len(self.basis), topo.POINTS, 3),
+            "blend": (len(topo.BLENDSHAPE_NAMES), topo.POINTS, 3), "opening": (topo.POINTS, 3),
+        }  # fmt: skip
+        for name, shape in shapes.items():
+            values = getattr(self, name)
+            if values.shape != shape:
+                raise ValueError(f"the array {name!r} has the shape {values.shape}")
+            if not np.isfinite(values).all() or float(np.abs(values).max()) > LARGEST:
+                raise ValueError(f"the array {name!r} holds numbers that are not those of faces")
+        if not 1 <= len(self.basis) <= MAX_BASIS or not 0.0 <= self.gap_zero <= 1.0:
+            raise ValueError("the basis or the zero of the gap is not one of faces")
+        eyes = self.template[topo.EYE_CORNERS_LEFT[0]] - self.template[topo.EYE_CORNERS_RIGHT[0]]
+        if not 0.5 <= float(np.linalg.norm(eyes)) <= 2.0:
+            raise ValueError("the template is no face")
 
     def save(self, path: Path) -> None:
         """Write the fitted arrays, half precision where that is enough; what was there before is replaced.

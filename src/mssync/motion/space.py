@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -11,10 +10,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mssync.arrays import Wanted, read_arrays
 from mssync.errors import InputError
 from mssync.face.tracking import Face, Track
 from mssync.files import written_aside
 from mssync.motion.columns import Column, within_ranges
+from mssync.schema import MAX_JSON, parse_json
 from mssync.texts import clean
 
 Array = NDArray[np.float32]
@@ -22,8 +23,11 @@ Array = NDArray[np.float32]
 MOTION_FORMAT = "mssync-motion"
 MOTION_VERSION = 1
 FPS = 25.0
-MAX_FRAMES = 25 * 3600 * 12
+MAX_SECONDS = 3600 * 12
+MAX_FRAMES = 25 * MAX_SECONDS
+MAX_COLUMNS = 1000
 MAX_FACTS, MAX_TEXT = 100, 100_000  # texts in a header, and characters of one
+_ARRAYS = {"header": Wanted("U", 0, 4 * MAX_JSON), "values": Wanted("f", 2, 400 * MAX_FRAMES)}
 
 
 @dataclass(frozen=True)
@@ -101,17 +105,11 @@ class Motion:
         if not there:
             raise InputError(f"There is no motion file {path}; check the name.")
         try:
-            # Looked at as a zip first: numpy would read foreign headers and sizes without asking.
-            with zipfile.ZipFile(path) as z:
-                if sum(i.file_size for i in z.infolist()) > 400 * MAX_FRAMES:
-                    raise InputError(f"{path} is larger than any motion of mssync; use another file.")
-            with np.load(path, allow_pickle=False) as npz:
-                header = json.loads(str(npz["header"]))
-                values = npz["values"]
-        except InputError:
-            raise
-        except Exception as e:  # zip, json, numpy and zlib each fail in their own way on foreign bytes
-            raise InputError(wrong) from e
+            arrays = read_arrays(path, _ARRAYS)
+            header, values = parse_json(str(arrays["header"])), arrays["values"]
+        except (OSError, ValueError) as e:
+            why = e.strerror if isinstance(e, OSError) and e.strerror else e
+            raise InputError(f"{wrong[:-1]} ({why}).") from e
         if not isinstance(header, dict) or header.get("format") != MOTION_FORMAT:
             raise InputError(wrong)
         version = header.get("version")
@@ -123,9 +121,10 @@ class Motion:
         ok = (
             version == MOTION_VERSION
             and isinstance(names, list) and all(isinstance(n, str) for n in names) and len(set(names)) == len(names)
-            and isinstance(fps, int | float) and 1 <= fps <= 240 and isinstance(meta, dict)
+            and isinstance(fps, int | float) and not isinstance(fps, bool) and 1 <= fps <= 240
+            and isinstance(meta, dict)
             and values.ndim == 2 and values.dtype.kind == "f" and values.shape[1] == len(names)
-            and 1 <= len(values) <= MAX_FRAMES
+            and 1 <= len(values) <= min(MAX_FRAMES, MAX_SECONDS * fps) and values.shape[1] <= MAX_COLUMNS
         )  # fmt: skip
         if not ok or names is None or fps is None:
             raise InputError(wrong)

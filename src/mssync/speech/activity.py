@@ -65,7 +65,7 @@ class _Network:
 @cache
 def _session() -> Any:
     """One for the process: running it changes nothing in it."""
-    return open_session(Path(_FILE), data=asset_bytes(_FILE))
+    return open_session(Path(_FILE), data=asset_bytes(_FILE), origin="asset")
 
 
 class ActivityStream:
