@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pil
 
 from mssync.errors import InputError
-from mssync.face.tracking import MIN_FACE, Face, FaceTracker, check_face
+from mssync.face.tracking import MAX_ROLL, MIN_FACE, Face, FaceTracker, check_face
 from mssync.files import PathLike
 from mssync.media.held import array_of, content_of, pixels_of
 from mssync.media.image import Image, load_image, upright_rgb
@@ -65,12 +65,20 @@ def choose_face(tracker: FaceTracker, image: Image, number: int, scale: float) -
     if number < 1:
         raise InputError(f"--face counts from 1 (the largest), so {number} is none; choose another.")
     faces = tracker.detect(image.rgb, max_faces=MAX_FACES)
+    turn = tracker.lying(image.rgb)
+    if turn is not None and abs(turn) > MAX_ROLL:
+        raise _lying(image.name, turn)
     if not faces:
-        raise InputError(f"No face was found in {image.name}; use a photo that shows a face from the front.")
+        raise InputError(
+            f"No face was found in {image.name}; use a photo that shows a face from the front, large and uncovered "
+            "(drawings and animals may not be seen as faces)."
+        )
     if number > len(faces):
         count = "one face" if len(faces) == 1 else f"{len(faces)} faces"
         raise InputError(f"{image.name} shows {count}, so there is no --face {number}; choose a lower number.")
     face = faces[number - 1]
+    if abs(face.roll) > MAX_ROLL:
+        raise _lying(image.name, face.roll)
     if face.width < MIN_FACE <= face.width / scale:
         raise InputError(
             f"The face in {image.name} is too small at this size ({face.width:.0f} pixels between the temples, "
@@ -83,6 +91,17 @@ def choose_face(tracker: FaceTracker, image: Image, number: int, scale: float) -
         if np.mean(seen < SEEN_ALPHA) > 0.5:
             raise InputError(f"The face in {image.name} is transparent; give a picture in which it is opaque.")
     return face
+
+
+def _lying(name: str, turn: float) -> InputError:
+    """The refusal of a face that is turned by so many degrees clockwise."""
+    if abs(turn) > 150:
+        return InputError(f"The face in {name} is upside down; turn the picture by half a turn and give it again.")
+    back = "counter-clockwise" if turn > 0 else "clockwise"
+    return InputError(
+        f"The face in {name} lies on its side (turned by {abs(turn):.0f} degrees); turn the picture {back} until it "
+        "is upright and give it again."
+    )
 
 
 def _held_image(photo: object) -> Image:

@@ -26,6 +26,8 @@ Rgb = NDArray[np.uint8]
 
 MIN_FACE = 48  # pixels between the temples
 PRESENCE = 0.5
+MAX_ROLL = 45.0  # degrees from upright; beyond it a face counts as lying
+SURE = 0.7  # score of the detector that is believed when a picture is looked at from other sides
 MAX_PASSES = 3
 # A face that was lost is the same person again within so many temple widths (and more a second), at a similar size;
 # after two seconds whoever is nearest is followed.
@@ -53,6 +55,12 @@ class Face:
     def width(self) -> float:
         """Pixels between the temples, in three dimensions, so that a turned head is not called small."""
         return float(np.linalg.norm(self.points[TEMPLES[0]] - self.points[TEMPLES[1]]))
+
+    @property
+    def roll(self) -> float:
+        """How far the eyes are turned from level in degrees, clockwise in the picture, in (-180, 180]."""
+        x, y = (float(v) for v in self.points[OUTER_EYE_CORNERS[1], :2] - self.points[OUTER_EYE_CORNERS[0], :2])
+        return float(np.degrees(np.arctan2(y, x)))
 
     @property
     def box(self) -> tuple[float, float, float, float]:
@@ -170,6 +178,24 @@ class FaceTracker:
                 break
         faces.sort(key=lambda f: -f.width)
         return faces[:max_faces]
+
+    def lying(self, rgb: Rgb) -> float | None:
+        """By how many degrees the face of a picture is turned where it lies or stands on its head, clockwise.
+
+        The networks know upright faces only; of others they find nothing or, worse, something else. So the whole
+        picture is looked at from four sides.
+
+        Returns:
+            the turn in (-180, 180], or None where an upright face is seen, or none from any side.
+        """
+        for quarters in range(4):
+            turned = np.ascontiguousarray(np.rot90(rgb, quarters))
+            for box, score in zip(*self._nets.detect(turned), strict=True):
+                face = self._refine(turned, _roi_of_box(box, 0, 0)) if score > SURE else None
+                if face is not None and abs(face.roll) <= MAX_ROLL:
+                    turn = (face.roll + 90.0 * quarters + 180.0) % 360.0 - 180.0
+                    return None if quarters == 0 else turn
+        return None
 
     def _refine(self, rgb: Rgb, roi: Roi, passes: int = MAX_PASSES) -> Face | None:
         """The mesh in a square, looked at again where the square fitted badly (small or tilted faces)."""
