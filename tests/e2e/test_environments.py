@@ -38,7 +38,7 @@ def test_names_that_the_language_setting_lacks_end_their_pair_alone(
     words = [sys.executable, "-m", "mssync", "animate", str(tmp_path / "pairs.csv"), "-o", str(tmp_path / "out")]
     done = subprocess.run(words, capture_output=True, timeout=120, env={**os.environ, **plain})
     assert done.returncode in (0, 2) and b"Traceback" not in done.stderr
-    assert done.stderr.count(b"Failed: ") == (0 if done.returncode == 0 else 2)
+    assert done.stderr.count(b"PYTHONUTF8=1") == done.stderr.count(b"Failed: ") == (0 if done.returncode == 0 else 2)
     assert (tmp_path / "out" / "last.mp4").exists()
 
 

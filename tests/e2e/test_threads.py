@@ -32,3 +32,19 @@ def test_four_threads_make_five_takes_each(photo: Path, voice_samples: NDArray[n
     assert [len(frames) for frames in serial] == [8] * len(jobs)
     assert together == serial
     assert len({tuple(frames) for frames in serial}) == len(jobs)
+
+
+def test_animations_may_be_iterated_in_any_way(
+    talking_head: TalkingHead, photo: Path, voice_samples: NDArray[np.float32]
+) -> None:
+    # Over a second of sound: rows come in several blocks.
+    first, second = (talking_head.animate(photo, voice_samples[8000:32000], seed=n, size=160) for n in (1, 2))
+    apart = [[frame.tobytes() for frame in talking_head.animate(photo, voice_samples[8000:32000], seed=n, size=160)]
+             for n in (1, 2)]  # fmt: skip
+    assert apart[0] != apart[1]
+    in_turn = [(a.tobytes(), b.tobytes()) for a, b in zip(first, second, strict=True)]
+    assert [list(frames) for frames in zip(*in_turn, strict=True)] == apart
+    once_more = talking_head.animate(photo, voice_samples[8000:32000], seed=2, size=160)
+    with ThreadPoolExecutor(THREADS) as pool:
+        runs = list(pool.map(lambda _: [frame.tobytes() for frame in once_more], range(THREADS)))
+    assert runs == [apart[1]] * THREADS

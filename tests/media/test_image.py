@@ -7,6 +7,7 @@ import struct
 import warnings
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -272,3 +273,18 @@ def test_jpeg_bytes_named_png_are_read(tmp_path: Path) -> None:
     Pil.fromarray(picture()).save(buffer, "JPEG", quality=95)
     (tmp_path / "a.png").write_bytes(buffer.getvalue())
     assert load_image(tmp_path / "a.png").width == 64
+
+
+def test_reading_a_photo_hushes_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "p.png"
+    save_png(path, np.zeros((4, 4, 3), np.uint8), force=False)
+    # A note of another thread, at the very moment when a photo is being read.
+    usual = Pil.open
+
+    def meanwhile(*args: Any, **kwargs: Any) -> Any:
+        warnings.warn("a note", stacklevel=1)
+        return usual(*args, **kwargs)
+
+    monkeypatch.setattr(Pil, "open", meanwhile)
+    with pytest.warns(UserWarning, match="a note"):
+        load_image(path)

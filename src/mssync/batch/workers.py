@@ -142,7 +142,6 @@ def _serve(pipe: Connection, load: Load, work: Work) -> None:
         while True:
             number, pair = pipe.recv()
             with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("default")
                 try:
                     head = head or load()
                     outcome = attempt(head, number, pair, work, show)

@@ -35,6 +35,7 @@ def readable_file(path: PathLike, what: str) -> Path:
     if os.fspath(path) == "-":
         raise InputError(f"The {what} cannot be read from standard input (-); save it and give the file.")
     try:
+        os.fsencode(source)  # else a name that cannot be written here would pass for a missing file
         if source.is_dir():
             raise InputError(f"The {what} {source} is a folder; give one file.")
         if not source.exists():
@@ -44,7 +45,7 @@ def readable_file(path: PathLike, what: str) -> Path:
         with source.open("rb") as handle:
             empty = not handle.read(1)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = getattr(error, "strerror", None) or _unspeakable(error) or str(error)
         raise InputError(f"The {what} {source} cannot be read ({reason}); check its name and rights.") from error
     if empty:
         raise InputError(f"The {what} {source} is empty; give a file with content.")
@@ -197,6 +198,11 @@ def followed(target: Path) -> Path:
     return Path(os.path.realpath(target)) if target.is_symlink() else target
 
 
+def _unspeakable(error: Exception) -> str:
+    """What helps against a name with letters that the language setting lacks."""
+    return "set PYTHONUTF8=1: the language setting lacks letters of it" if isinstance(error, UnicodeEncodeError) else ""
+
+
 def write_error(target: Path, error: Exception) -> OutputError:
     """Put a failed write into one sentence that names the file and what to do."""
     number = getattr(error, "errno", None)
@@ -204,7 +210,7 @@ def write_error(target: Path, error: Exception) -> OutputError:
         return OutputError(f"The disk is full: {target} was not written; free some space and run again.")
     if number in (errno.EACCES, errno.EPERM, errno.EROFS):
         return OutputError(f"No permission to write {target}; choose a folder of your own or close the file.")
-    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    reason = getattr(error, "strerror", None) or _unspeakable(error) or str(error) or type(error).__name__
     shown = str(target) if str(target).isprintable() else repr(str(target))
     return OutputError(f"The output {shown} cannot be written ({reason}); choose another place or name.")
 

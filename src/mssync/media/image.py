@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,8 @@ from PIL.PngImagePlugin import PngInfo
 from mssync.errors import InputError
 from mssync.files import PathLike, readable_file, replacing
 from mssync.media.kinds import misplaced
+
+_WARNINGS = Lock()
 
 MAX_PIXELS = 120_000_000
 
@@ -98,9 +102,7 @@ def load_image(path: PathLike | bytes, max_pixels: int = MAX_PIXELS) -> Image:
     Pil.init()
     formats = [name for name in _FORMATS if name in Pil.OPEN]
     too_large = f"{named} has over {max_pixels / 1e6:g} megapixels; make it smaller (12 are plenty)."
-    # Pillow warns about large pictures; the limit here is ours and has a sentence of its own.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _quiet_pillow():
         try:
             with Pil.open(opened, formats=formats) as picture:
                 if picture.width * picture.height > max_pixels:
@@ -118,6 +120,24 @@ def load_image(path: PathLike | bytes, max_pixels: int = MAX_PIXELS) -> Image:
             ) from error
         except Exception as error:  # damaged files make Pillow's readers raise nearly any type
             raise InputError(f"{named} is damaged or cut off; save it again as JPEG or PNG.") from error
+
+
+@contextmanager
+def _quiet_pillow() -> Iterator[None]:
+    """Pillow warns about large pictures and odd tags; limits and refusals here have sentences of their own.
+
+    What is to be shown is a matter of the whole process, so one thread changes it at a time, and notes that others
+    make meanwhile are shown afterwards.
+    """
+    others: list[warnings.WarningMessage] = []
+    with _WARNINGS:
+        try:
+            with warnings.catch_warnings(record=True) as others:
+                warnings.filterwarnings("ignore", module=r"PIL\.")
+                yield
+        finally:
+            for note in others:
+                warnings.warn_explicit(note.message, note.category, note.filename, note.lineno)
 
 
 def upright_rgb(picture: Pil.Image, name: str) -> Image:
