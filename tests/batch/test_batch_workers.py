@@ -78,7 +78,7 @@ def test_a_death_costs_one_pair(tmp_path: Path) -> None:
     assert [outcomes[n].result for n in range(6)] == ["made", "failed", "failed", "made", "failed", "made"]
     assert "killed.png" in outcomes[1].problem and "memory" in outcomes[1].problem
     assert outcomes[2].problem == "This photo is refused."
-    assert "fault.png" in outcomes[4].problem and "ZeroDivisionError in test_workers.py" in outcomes[4].problem
+    assert "fault.png" in outcomes[4].problem and "ZeroDivisionError in test_batch_workers.py" in outcomes[4].problem
     assert outcomes[0].notes == ("a.png is odd",) and str(outcomes[0].made[0]).endswith("model fake, seed 3")
     assert sorted(p.read_text() for p in tmp_path.glob("*.mp4")) == ["a", "b", "c"]
     assert {"a.mp4", "b.mp4", "c.mp4"} <= set(shown)
