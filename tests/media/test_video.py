@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import itertools
+import os
+import subprocess
 import sys
 import wave
 from pathlib import Path
@@ -341,6 +343,37 @@ def test_an_error_keeps_the_old_file(tmp_path: Path, name: str) -> None:
     assert content() == first and left_over(tmp_path) == [name]
     write(9, stop=False)
     assert content() != first and left_over(tmp_path) == [name]
+
+
+@pytest.mark.parametrize(("suffix", "alpha"), [(".mp4", False), (".webm", False), (".webm", True)])
+def test_the_same_frames_make_the_same_bytes(tmp_path: Path, speech: Path, suffix: str, alpha: bool) -> None:
+    made = set()
+    for take in range(2):
+        with VideoWriter(tmp_path / f"{take}{suffix}", 128, 96, sound=speech, alpha=alpha) as writer:
+            for shift in range(20):
+                frame = picture(96, 128, shift)
+                writer.write(np.dstack([frame, frame[..., 0]]) if alpha else frame)
+        made.add((tmp_path / f"{take}{suffix}").read_bytes())
+    assert len(made) == 1, "no date, nothing drawn by chance"
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2, reason="needs two CPUs")
+@pytest.mark.parametrize("suffix", [".mp4", ".webm"])
+def test_the_number_of_processors_changes_nothing(tmp_path: Path, suffix: str) -> None:
+    code = (
+        "import os, sys, numpy as np\nos.sched_setaffinity(0, {int(n) for n in sys.argv[2].split(',')})\n"
+        "from mssync.media.video import VideoWriter\nrng = np.random.default_rng(0)\n"
+        "base = rng.integers(0, 255, (12, 16, 3), np.uint8).repeat(16, 0).repeat(16, 1)\n"
+        "with VideoWriter(sys.argv[1], 256, 192) as writer:\n"
+        "    for i in range(20):\n        writer.write(np.roll(base, 3 * i, 0))\n"
+    )
+    first, second = sorted(os.sched_getaffinity(0))[:2]
+    made = set()
+    for number, cpus in enumerate((f"{first}", f"{first},{second}")):
+        out = tmp_path / f"{number}{suffix}"
+        subprocess.run([sys.executable, "-c", code, str(out), cpus], check=True)
+        made.add(out.read_bytes())
+    assert len(made) == 1
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".webm"])

@@ -26,6 +26,8 @@ from mssync.media.image import png_info
 
 _BT709 = 1  # the same number in FFmpeg's lists of matrices, primaries and transfer curves
 _SOUND_NAME = "audio.wav"
+# As many threads on every computer: what H.264 makes of a frame depends on their number.
+_THREADS = "4"
 _FRAME_NAME = re.compile(r"\d{6,}\.png")
 
 
@@ -63,6 +65,8 @@ CONTAINERS: Mapping[str, Container] = {
         "libopus",
         (48_000,),
         64_000,
+        # Else numbers drawn by chance and the date are written into the file.
+        options={"fflags": "+bitexact"},
     ),
 }
 
@@ -148,7 +152,7 @@ class ContainerSink:
         self._container.metadata.update(metadata)
         # VP9 counts to 63 where H.264 counts to 51.
         quality = crf if kind.video_codec == "libx264" else round(crf * 63 / 51)
-        options = {**kind.video_options, "crf": str(quality)}
+        options = {**kind.video_options, "crf": str(quality), "threads": _THREADS}
         stream = self._container.add_stream(kind.video_codec, rate=rate, options=options)
         assert isinstance(stream, VideoStream)
         stream.width, stream.height = size[1] + self._pad[1], size[0] + self._pad[0]
