@@ -22,6 +22,7 @@ from PIL import Image as Pil
 
 from mssync.media.audio import Samples, iter_sound, open_wav, pcm16, probe_sound
 from mssync.media.channels import ChannelJoiner
+from mssync.media.encoders import CHOICE, MP4_ENCODERS, WEBM_ENCODERS, Encoder, choose
 from mssync.media.image import png_info
 
 _BT709 = 1  # the same number in FFmpeg's lists of matrices, primaries and transfer curves
@@ -33,35 +34,33 @@ _FRAME_NAME = re.compile(r"\d{6,}\.png")
 
 @dataclass(frozen=True)
 class Container:
-    """What goes into one kind of file; ``sound_rates`` ascend."""
+    """What goes into one kind of file; ``sound_rates`` ascend, ``choice`` names a variable that names the encoder."""
 
     format: str
-    video_codec: str
-    video_options: Mapping[str, str]
+    encoders: tuple[Encoder, ...]
     sound_codec: str
     sound_rates: tuple[int, ...]
     sound_bits_per_channel: int
     sound_options: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
+    choice: str | None = None
 
 
 CONTAINERS: Mapping[str, Container] = {
     ".mp4": Container(
         "mp4",
-        "libx264",
-        {"preset": "veryfast"},
+        MP4_ENCODERS,
         "aac",
         (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000),
         128_000,
         # FFmpeg's default AAC coder loses the first frame of some steady sounds; this one is closer and faster.
         {"aac_coder": "fast"},
         {"movflags": "+faststart"},
+        CHOICE,
     ),
     ".webm": Container(
         "webm",
-        "libvpx-vp9",
-        # auto-alt-ref has to be off for transparency; the rest is speed.
-        {"deadline": "realtime", "cpu-used": "6", "row-mt": "1", "auto-alt-ref": "0", "b": "0"},
+        WEBM_ENCODERS,
         "libopus",
         (48_000,),
         64_000,
@@ -147,15 +146,17 @@ class ContainerSink:
         self._pad = (size[0] % 2, size[1] % 2)
         self._pixels = ("rgba", "yuva420p") if alpha else ("rgb24", "yuv420p")
         self._reformatter = VideoReformatter()
+        whole = (size[0] + self._pad[0], size[1] + self._pad[1])
+        encoder = choose(kind.encoders, whole, rate, self._pixels[1], kind.choice)
         # The prefix keeps FFmpeg from reading a colon in the name as a protocol.
         self._container = av.open(f"file:{path}", "w", format=kind.format, container_options=dict(kind.options))
         self._container.metadata.update(metadata)
-        # VP9 counts to 63 where H.264 counts to 51.
-        quality = crf if kind.video_codec == "libx264" else round(crf * 63 / 51)
-        options = {**kind.video_options, "crf": str(quality), "threads": _THREADS}
-        stream = self._container.add_stream(kind.video_codec, rate=rate, options=options)
+        settings = {**encoder.settings(crf), "threads": _THREADS}
+        stream = self._container.add_stream(encoder.name, rate=rate, options=settings)
         assert isinstance(stream, VideoStream)
-        stream.width, stream.height = size[1] + self._pad[1], size[0] + self._pad[0]
+        stream.height, stream.width = whole
+        if (bits := encoder.bit_rate(crf, whole, rate)) is not None:
+            stream.bit_rate = bits
         stream.pix_fmt = self._pixels[1]
         context = stream.codec_context
         context.time_base = 1 / rate

@@ -30,8 +30,9 @@ class VideoWriter:
     """Writes a video frame by frame, with the sound pulled from its file along the way (constant memory).
 
     The kind follows from the name: ``.mp4`` is H.264 (yuv420p, BT.709, limited range) and AAC with the index
-    in front; ``.webm`` is VP9 and Opus, with transparency where ``alpha``; a name without suffix or with a
-    ``/`` at its end is a folder of numbered PNG files and ``audio.wav``. Odd sizes are padded to even ones by
+    in front (:mod:`mssync.media.encoders` says by which encoder, and what comes where there is none);
+    ``.webm`` is VP9 and Opus, with transparency where ``alpha``; a name without suffix or with a ``/`` at its
+    end is a folder of numbered PNG files and ``audio.wav``. Odd sizes are padded to even ones by
     repeating the last row or column. On leaving the ``with`` block the sound is cut or padded with silence to
     exactly ``frames / fps`` and the finished file takes the place of ``out``; leaving by an error or Ctrl-C
     leaves no trace.
