@@ -100,8 +100,8 @@ class Guard:
         for at, out in places.items():
             if at in self._written or at in self._holding or not self._written.isdisjoint(_around([at])):
                 return out
-        self._written |= places.keys()
-        self._holding |= _around(places)
+        self._written.update(places)
+        self._holding.update(_around(places))
         return None
 
 
