@@ -18,6 +18,7 @@ from mssync.evaluation.report import report_page, write_report
 from mssync.evaluation.report_charts import colour, curves, relative_bars, sync_matrix
 from mssync.evaluation.report_parts import split_key
 from mssync.evaluation.results import GENERATED, OUR_MODEL, REAL, SHUFFLED, STILL, Result
+from mssync.evaluation.score import Score
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
 
@@ -87,6 +88,31 @@ def test_all_text_is_escaped(page: str) -> None:
     text = "".join(tree(page).text)
     for words in ("<script>alert(1)</script>", "one & only", "bad.mp4 is <no> video", "a <i>b</i>", "<b>weights</b>"):
         assert words in text
+
+
+def test_the_verdict_comes_first(page: str) -> None:
+    assert page.index("<h2>Verdict</h2>") < page.index("<h2>At a glance</h2>") < page.index("<h2>Scores</h2>")
+    assert re.search(r'Silence <span class="verdict worse">worse</span>', page), "gaps of 0.2 and 0.3 for 0.1"
+    assert re.search(r'Closures <span class="verdict unclear">unclear</span>', page)
+
+
+def test_no_folder_and_no_hidden_sign_reaches_the_page(made: Result, tmp_path: Path) -> None:
+    home = Path.home() / ".cache" / "net.onnx"
+    odd = "a\u202egnp.exe \x1b[31m\udce9"
+    path = tmp_path / "very" / "private place" / f"{'n' * 100}.mp4"
+    bad = row(
+        odd, GENERATED, path, [], problem=f"{path} is no video; see {home} and C:\\Users\\me\\x.dll. " + "z" * 900
+    )
+    data = dict(made, rows=[*made["rows"], bad], hashes={**made["hashes"], str(path): HASH, "/other/x.mp4": HASH})
+    page = report_page(data)
+    text = "".join(tree(page).text)
+    assert not {"\u202e", "\x1b", "\udce9"} & set(page)
+    assert "private place" not in page and str(tmp_path) not in page and str(home.parent) not in page
+    assert "Users" not in page and "/other" not in page
+    assert f"{'n' * 100}.mp4 is no video; see net.onnx and x.dll." in text
+    assert "z" * 501 not in page
+    assert text.count("x.mp4") == 2, "two files of one name are both named"
+    assert "deg/s" in report_page(result([row("a", REAL, path, [Score("head.yaw_speed", 1.0, "deg/s", "real")])]))
 
 
 def test_what_the_page_says(page: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from report_samples import result, row, scores
 
-from mssync.evaluation.report_parts import not_run_list
+from mssync.evaluation.report import report_page
 from mssync.evaluation.results import GENERATED, OUR_MODEL, REAL, SHUFFLED, STILL, Result
 from mssync.evaluation.score import Score
 from mssync.evaluation.tables import print_result, span
@@ -63,8 +63,8 @@ def test_a_reason_is_that_of_the_system_on_trial(capsys: Capture) -> None:
         row("a", GENERATED, P, rows_with("The shapes differ.")),
     ])  # fmt: skip
     assert shown(capsys, made, everything=True)[-1] == "not run: picture.psnr: The shapes differ."
-    assert "The shapes differ." in not_run_list(made["summary"])
-    assert "paired reference" not in not_run_list(made["summary"])
+    page = report_page(made)
+    assert "<dt>The shapes differ.</dt>" in page and "<dt>There is no paired reference.</dt>" not in page
 
 
 def test_what_a_baseline_beats_is_marked_and_nothing_is_cut(capsys: Capture) -> None:

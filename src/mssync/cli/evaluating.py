@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from contextlib import ExitStack
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -103,6 +104,9 @@ def evaluate(
     with extra("eval"):
         from mssync.evaluation.items import read_items
         from mssync.evaluation.runner import parts_folder
+
+        if report is not None:
+            import_module("mssync.evaluation.report")  # what it lacks is said before the work
         from mssync.evaluation.suite import Settings
     items = read_items(generated, reference, audio, text, photo)
     read = [p for item in items for p in (*item.videos.values(), item.reference, item.audio, item.photo)]
@@ -179,6 +183,7 @@ def bench_suite(
     with `!`. A run that was stopped goes on where it was; `--force` begins anew.
     """
     with extra("eval"):
+        import_module("mssync.evaluation.report")  # what it lacks is said before the work
         from mssync.evaluation.bench import Bench
         from mssync.evaluation.suite import Settings
     out = out or folder / "bench"

@@ -7,29 +7,33 @@ import io
 import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from html import escape
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from PIL import Image as Pil
 
 from mssync.errors import MssyncError
 from mssync.evaluation.compare import Panel, compare
 from mssync.evaluation.panels import steady_frames
+from mssync.evaluation.readable import LIMIT, readable, without_folders
 from mssync.evaluation.report_charts import MAX_SECONDS, curves, relative_bars, scale_bar, sync_matrix
 from mssync.evaluation.report_parts import (
-    STYLE,
-    clip_table,
+    AIMS,
+    clip_lines,
     css_class,
-    facts,
-    group_table,
+    dash,
+    group_of,
     grouped,
-    not_run_list,
+    system_of,
     title_of,
 )
 from mssync.evaluation.results import REAL, Result, number, relative, was_run
+from mssync.evaluation.tables import legend, silent
 from mssync.files import replacing
+from mssync.texts import clean
 
 # Films and curves are for looking at, not for archiving: the page stays a few megabytes with hundreds of clips.
 MAX_FILMS: Final = 12
@@ -39,9 +43,6 @@ FILM_CRF: Final = 30
 MAX_FILM_BYTES: Final = 3_000_000
 MAX_DRAWN: Final = 40
 VIEWS: Final = {"lips": "lips only", "head": "head rotation only", "all": "everything"}
-
-# Nothing may be fetched, run or sent from the page; a browser enforces it.
-_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data:"
 
 Progress = Callable[[int, int | None], None]
 Row = Mapping[str, Any]
@@ -64,38 +65,62 @@ def write_report(result: Result, out: Path, *, force: bool, progress: Progress |
 
 def report_page(result: Result, progress: Progress | None = None) -> str:
     """The page as text."""
-    clips = _clips(result["rows"])
+    shown = readable(result)
+    clips = list(zip(_clips(result["rows"]), _clips(shown["rows"]).values(), strict=True))
     drawn = []
-    for done, (name, rows) in enumerate(clips.items(), 1):
-        drawn.append(_clip(name, rows, film=done <= MAX_FILMS, pictures=done <= MAX_DRAWN))
+    for done, (name, rows) in enumerate(clips, 1):
+        drawn.append(_clip(clean(name, LIMIT), rows, film=done <= MAX_FILMS, pictures=done <= MAX_DRAWN))
         if progress is not None:
             progress(done, len(clips))
-    title = f"Evaluation of {_count(len(clips), 'clip')}"
-    body = "".join(
-        [
-            _head(title, result, clips),
-            "<main>",
-            _overview(result),
-            "<h2>Scores</h2>",
-            "<p>Every number is the median over the clips, below it its 95\u202f% interval where there is one. "
-            "\u2248: the nearer to real footage the better; \u2191 and \u2193: higher or lower is better. "
-            "Synchrony above real footage is no merit: smooth, average lips score higher than people do. "
-            "! marks a score on which a baseline that knows nothing of the sound comes nearer to the aim.</p>",
-            *(group_table(g, entries, result["systems"]) for g, entries in grouped(result["summary"]).items()),
-            not_run_list(result["summary"]),
-            _matrices(result),
-            "<h2>Clip by clip</h2>",
-            *drawn,
-            "</main>",
-            _foot(result),
-        ]
+    return _environment().get_template("report.html.jinja").render(_context(shown, drawn))
+
+
+def _environment() -> Environment:
+    """Templates of the package: everything that is put into them is escaped."""
+    made = Environment(
+        loader=PackageLoader("mssync.evaluation"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
-    return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<style>{STYLE}</style></head><body>{body}</body></html>\n"
-    )
+    made.filters["number"] = dash
+    return made
+
+
+def _context(shown: Mapping[str, Any], clips: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the template asks for."""
+    systems: list[str] = shown["systems"]
+    trial = systems[-1] if systems else REAL
+    answers: dict[str, list[Mapping[str, Any]]] = {}
+    for answer in shown["verdicts"]:
+        answers.setdefault(answer["system"], []).append(answer)
+    bars, unclear = _overview(shown["summary"], trial)
+    groups = [group_of(g, entries, systems) for g, entries in grouped(shown["summary"]).items()]
+    return {
+        "title": f"Evaluation of {_count(len(clips), 'clip')}",
+        "systems": [system_of(s, trial) for s in systems],
+        "trial": system_of(trial, trial),
+        "measured": _count(sum(map(was_run, shown["summary"])), "score"),
+        "suite": shown["suite"],
+        "seconds": sum(row["seconds"] for row in shown["rows"]),
+        "problems": [(r["name"], r["system"], r["problem"]) for r in shown["rows"] if r["problem"]],
+        "verdicts": [(system_of(s, trial), found) for s, found in sorted(answers.items(), key=lambda a: a[0] != trial)],
+        "legend": legend(shown["verdicts"][0]["against"]) if answers else "",
+        "bars": bars,
+        "unclear": unclear,
+        "groups": [group for group in groups if group is not None],
+        "silent": silent(shown),
+        "matrices": _matrices(shown),
+        "clips": clips,
+        "aims": AIMS,
+        "max_seconds": MAX_SECONDS,
+        "max_drawn": MAX_DRAWN,
+        "config": list(shown["config"].items()),
+        "versions": list(shown["versions"].items()),
+        "hashes": shown["hashes"],
+    }
 
 
 def _clips(rows: Sequence[Row]) -> dict[str, list[Row]]:
@@ -106,74 +131,37 @@ def _clips(rows: Sequence[Row]) -> dict[str, list[Row]]:
     return out
 
 
-def _head(title: str, result: Result, clips: Mapping[str, Sequence[Row]]) -> str:
-    run = sum(map(was_run, result["summary"]))
-    seconds = sum(row["seconds"] for row in result["rows"])
-    systems = ", ".join(title_of(s) for s in result["systems"])
-    bad = [row for rows in clips.values() for row in rows if row["problem"]]
-    problems = "".join(
-        f"<li><b>{escape(r['name'])}</b> ({escape(r['system'])}): {escape(r['problem'])}</li>" for r in bad
-    )
-    box = f'<div class="problem" role="note"><b>Left out:</b><ul>{problems}</ul></div>' if bad else ""
-    return (
-        f'<header><h1>{escape(title)}</h1><p class="soft">{escape(systems)}. {_count(run, "score")} measured from '
-        f"pixels and sound, suite <b>{escape(result['suite'])}</b>, {seconds:.0f} s of video.</p>{box}</header>"
-    )
-
-
-def _overview(result: Result) -> str:
-    """Bars of the last system against real footage."""
-    system = result["systems"][-1] if result["systems"] else REAL
+def _overview(summary: Sequence[Mapping[str, Any]], trial: str) -> tuple[Markup, list[str]]:
+    """Bars of the last system against real footage, and the levels of which no ratio is taken."""
     lines = []
-    for entry in result["summary"]:
-        found = relative(entry, system)
+    for entry in summary:
+        found = relative(entry, trial)
         if found is not None:
-            real, ours = (number(entry["systems"][s]["median"]) for s in (REAL, system))
+            real, ours = (number(entry["systems"][s]["median"]) for s in (REAL, trial))
             lines.append((entry["key"], *found, f"{ours} (real {real})"))
-    if not lines:
-        return ""
-    name = title_of(system)
     # A level of synchrony separates or not as a whole.
-    unclear = dict.fromkeys(
-        re.sub(r"(\.level\d+)\..*", r"\1", e["key"]) for e in result["summary"] if e["separates"] is False
-    )
-    note = (
-        f'<p class="soft">Not separating, so no ratio is taken: real footage itself does not stand clear of chance in '
-        f"<code>{escape(', '.join(unclear))}</code>.</p>"
-        if unclear
-        else ""
-    )
-    chart = relative_bars(lines, f"{name} relative to real footage")
-    return (
-        f"<h2>At a glance</h2><p>{escape(name)} relative to real footage. Scores with a chance level run from chance "
-        f"(0) to real (1), others are the plain ratio to real; bars end at 2.</p><figure>{chart}</figure>{note}"
-    )
+    unclear = dict.fromkeys(re.sub(r"(\.level\d+)\..*", r"\1", e["key"]) for e in summary if e["separates"] is False)
+    if not lines:
+        return Markup(""), []
+    return Markup(relative_bars(lines, f"{title_of(trial)} relative to real footage")), list(unclear)
 
 
 # ---- synchrony ----------------------------------------------------------------------------------------------------
 
 
-def _matrices(result: Result) -> str:
+def _matrices(result: Mapping[str, Any]) -> Markup:
     """Heat maps averaged over the clips, per view and system."""
     systems = {s: _mean_sync([r["sync"] for r in result["rows"] if r["system"] == s]) for s in result["systems"]}
-    drawn = _heat_maps({s: sync for s, sync in systems.items() if sync})
-    if not drawn:
-        return ""
-    return (
-        "<h2>Sync matrices</h2><p>Agreement of motion and sound (mean cosine) when the picture is shifted against the "
-        "sound, averaged over the clips. A step is 0.04 s at level 0 and doubles with each level; + means that the "
-        "picture comes late. The red frame is the best offset; synchronous speech is bright at 0 and dark around.</p>"
-        + drawn
-    )
+    return _heat_maps({s: sync for s, sync in systems.items() if sync})
 
 
-def _heat_maps(systems: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+def _heat_maps(systems: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Markup:
     values = [
         v for sync in systems.values() for levels in sync.values() for lv in levels.values() for v in lv["cosine"]
         if v is not None
     ]  # fmt: skip
     if not values:
-        return ""
+        return Markup("")
     low, high = min(values), max(values)
     views = list(dict.fromkeys(view for sync in systems.values() for view in sync))
     cells = [
@@ -182,7 +170,7 @@ def _heat_maps(systems: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
         for system, sync in systems.items()
         if sync.get(view)
     ]
-    return f'<figure><div class="matrices">{"".join(cells)}</div>{scale_bar(low, high)}</figure>'
+    return Markup(f'<figure><div class="matrices">{"".join(cells)}</div>{scale_bar(low, high)}</figure>')
 
 
 def _mean_sync(parts: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
@@ -205,26 +193,32 @@ def _mean_sync(parts: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, dict[s
 # ---- clips --------------------------------------------------------------------------------------------------------
 
 
-def _clip(name: str, rows: Sequence[Row], *, film: bool, pictures: bool) -> str:
-    """One clip's film, curves, matrices and scores, folded up."""
+def _clip(name: str, rows: Sequence[Row], *, film: bool, pictures: bool) -> dict[str, Any]:
+    """One clip's film, curves, matrices and scores."""
     good = [row for row in rows if not row["problem"]]
-    words = ", ".join(f"{title_of(r['system'])} {r['seconds']:.1f} s" for r in good) or "left out"
-    parts = [
-        f'<p class="problem">{escape(title_of(r["system"]))}: {escape(r["problem"])}</p>' for r in rows if r["problem"]
-    ]
-    if good and film:
-        parts.append(_film(name, good))
-    if good and pictures:
-        parts += [_curves(name, good), _heat_maps({r["system"]: r["sync"] for r in good if r["sync"]})]
-    elif good:
-        parts.append(f'<p class="soft">Pictures are drawn for the first {MAX_DRAWN} clips only.</p>')
-    if good:
-        parts.append(clip_table(good))
-    return f"<details><summary>{escape(name)}<small>{escape(words)}</small></summary>{''.join(parts)}</details>"
+    trial = rows[-1]["system"]
+    title = f"{name}: head angles and lip gap over the sound"
+    longest = max((row["seconds"] for row in good), default=0.0)
+    both = {row["system"]: row for row in (*good[:1], *good[-1:])} if pictures else {}
+    drawn = {css_class(system, good[-1]["system"]): row["curves"] for system, row in both.items()}
+    return {
+        "name": name,
+        "words": ", ".join(f"{title_of(r['system'])} {r['seconds']:.1f} s" for r in good) or "left out",
+        "problems": [(title_of(row["system"]), row["problem"]) for row in rows if row["problem"]],
+        "film": _film(name, good) if good and film else None,
+        "systems": [system_of(row["system"], trial) for row in good],
+        "drawn": [system_of(system, good[-1]["system"]) for system in both],
+        "curves": Markup(curves(drawn, good[-1]["phones"], title)) if drawn else Markup(""),
+        "curves_title": title,
+        "long": longest > MAX_SECONDS,
+        "matrices": _heat_maps({r["system"]: r["sync"] for r in good if r["sync"]}) if pictures else Markup(""),
+        "undrawn": bool(good) and not pictures,
+        "lines": clip_lines(good) if good else [],
+    }
 
 
-def _film(name: str, rows: Sequence[Row]) -> str:
-    """The beginning of the clip's videos side by side, re-encoded small, inside the page."""
+def _film(name: str, rows: Sequence[Row]) -> dict[str, Any]:
+    """The beginning of the clip's videos side by side, re-encoded small, inside the page; or why there is none."""
     panels = [Panel(title_of(row["system"]), Path(row["path"])) for row in rows]
     sound = rows[-1].get("audio")
     with tempfile.TemporaryDirectory(prefix="mssync-") as folder:
@@ -235,18 +229,18 @@ def _film(name: str, rows: Sequence[Row]) -> str:
                 crf=FILM_CRF,
             )  # fmt: skip
         except MssyncError as error:
-            return f'<p class="soft">No film: {escape(str(error))}</p>'
+            return {"why": without_folders(str(error), [panel.video for panel in panels])}
         if film.stat().st_size > MAX_FILM_BYTES:
-            return '<p class="soft">No film: it would be too large for this page.</p>'
+            return {"why": "it would be too large for this page."}
         data = base64.b64encode(film.read_bytes()).decode("ascii")
         still = _poster(film)
-    label = escape(f"{name}: {', '.join(p.name for p in panels)} side by side", quote=True)
-    cut = " (its beginning)" if max(row["seconds"] for row in rows) > FILM_SECONDS else ""
-    return (
-        f'<figure><video controls preload="metadata" poster="{still}" aria-label="{label}" '
-        f'src="data:video/mp4;base64,{data}"></video>'
-        f"<figcaption>Side by side{cut}.</figcaption></figure>"
-    )
+    return {
+        "why": "",
+        "still": still,
+        "data": f"data:video/mp4;base64,{data}",
+        "label": f"{name}: {', '.join(p.name for p in panels)} side by side",
+        "cut": max(row["seconds"] for row in rows) > FILM_SECONDS,
+    }
 
 
 def _poster(film: Path) -> str:
@@ -255,29 +249,6 @@ def _poster(film: Path) -> str:
     buffer = io.BytesIO()
     Pil.fromarray(frame).save(buffer, "JPEG", quality=80)
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
-
-
-def _curves(name: str, rows: Sequence[Row]) -> str:
-    """Head angles and lip gap of the real footage and of the last system, over the latter's sound."""
-    trial = rows[-1]["system"]
-    shown = {css_class(row["system"], trial): row for row in (*rows[:1], rows[-1])}
-    title = f"{name}: head angles and lip gap over the sound"
-    chart = curves({css: row["curves"] for css, row in shown.items()}, rows[-1]["phones"], title)
-    keys = "".join(f'<span class="key {css}">{escape(title_of(row["system"]))}</span>' for css, row in shown.items())
-    cut = f"; the first {MAX_SECONDS:.0f} s" if max(row["seconds"] for row in rows) > MAX_SECONDS else ""
-    return (
-        f"<figure><figcaption>{keys}Shaded: speech. Lip gap in inter-ocular distances{cut}.</figcaption>"
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(title, quote=True)}">{chart}</div>'
-        "</figure>"
-    )
-
-
-def _foot(result: Result) -> str:
-    return (
-        "<footer><details><summary>Configuration, versions and hashes</summary><h3>Configuration</h3>"
-        f"{facts(result['config'])}<h3>Versions</h3>{facts(result['versions'])}"
-        f"<h3>SHA-256 of every file that was read</h3>{facts(result['hashes'])}</details></footer>"
-    )
 
 
 def _count(n: int, noun: str) -> str:

@@ -114,7 +114,7 @@ def remarks(entry: Mapping[str, Any]) -> str:
     return "; ".join([*beaten, *(["not separating"] if entry["separates"] is False else [])])
 
 
-def silent(result: Result) -> dict[str, list[str]]:
+def silent(result: Mapping[str, Any]) -> dict[str, list[str]]:
     """Scores that were not run, by reason."""
     found: dict[str, list[str]] = {}
     for entry in result["summary"]:

@@ -127,7 +127,7 @@ def verdicts(rows: Sequence[Row]) -> list[dict[str, Any]]:
 def _answer(
     system: str, question: str, measures: Sequence[Measure], ours: Sequence[Row], real: Mapping[str, Row] | None
 ) -> dict[str, Any]:
-    found = [_measured(m, ours, real) for m in measures]
+    found = [_compared(m, ours, real) for m in measures]
     outcomes = [f["outcome"] for f in found]
     outcome = next((o for o in (WORSE, BETTER, LIKE) if o in outcomes), UNCLEAR)
     found.sort(key=lambda f: f["outcome"] != outcome)  # stable: the deciding one comes first
@@ -171,7 +171,12 @@ class _Number:
         return _Number(taken(value), None if ends is None else (taken(ends[0]), taken(ends[1])), note)
 
 
-def _measured(measure: Measure, ours: Sequence[Row], real: Mapping[str, Row] | None) -> dict[str, Any]:
+def measured(measure: Measure, row: Row) -> float | None:
+    """The number of one clip; None where it has none."""
+    return _Number.of(measure, row).value
+
+
+def _compared(measure: Measure, ours: Sequence[Row], real: Mapping[str, Row] | None) -> dict[str, Any]:
     numbers = {row["name"]: _Number.of(measure, row) for row in ours}
     here = {name: n for name, n in numbers.items() if n.value is not None}
     out: dict[str, Any] = {
