@@ -50,10 +50,10 @@ def test_what_is_stopped_ends_at_once() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
 def test_nobody_is_left_behind_a_killed_program(tmp_path: Path) -> None:
     program = (
-        "import sys, test_workers\n"
+        f"import sys\nfrom {Path(__file__).stem} import tell\n"
         "from mssync.evaluation.workers import spread\n"
         "if __name__ == '__main__':\n"
-        "    for number, outcome, alive in spread(test_workers.tell, [sys.argv[1]], 1): pass\n"
+        "    for number, outcome, alive in spread(tell, [sys.argv[1]], 1): pass\n"
     )
     (tmp_path / "program.py").write_text(program)
     paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
