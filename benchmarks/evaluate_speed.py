@@ -20,7 +20,7 @@ from common import show
 from mssync.evaluation.results import GENERATED
 from mssync.evaluation.runner import run
 from mssync.evaluation.suite import Item, Settings
-from mssync.training.data import read_list
+from mssync.training.listing import read_list
 
 
 def main() -> None:

@@ -39,8 +39,8 @@ from mssync.motion.pyramid import VIEWS
 from mssync.motion.space import Motion
 from mssync.speech.logmel import log_mel
 from mssync.training.clips import load_points
-from mssync.training.data import Entry, read_list
 from mssync.training.index import Record, read_report
+from mssync.training.listing import Entry, read_list
 
 Array = NDArray[np.float32]
 AXES = ("pitch", "yaw", "roll")

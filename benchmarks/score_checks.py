@@ -36,8 +36,8 @@ from mssync.evaluation.suite import SCORES, Case, Item, Settings
 from mssync.face.tracking import FaceTracker
 from mssync.motion.space import FPS
 from mssync.speech.logmel import log_mel
-from mssync.training.data import read_list
 from mssync.training.index import read_report
+from mssync.training.listing import read_list
 
 Array64 = NDArray[np.float64]
 Scores = dict[str, Score]

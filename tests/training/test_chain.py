@@ -28,13 +28,15 @@ from mssync.render.warp import WarpRenderer
 from mssync.speech.activity import mouth_gate, speech_probability
 from mssync.training.calibrate import closing
 from mssync.training.clips import load_clip, load_points
-from mssync.training.config import GeneratorConfig, load_config
-from mssync.training.data import Entry, Sample, load_samples, read_list
+from mssync.training.config import GeneratorConfig
+from mssync.training.data import Sample, load_samples
 from mssync.training.export import export_model
 from mssync.training.generator import Trainer
 from mssync.training.index import read_report, write_report
+from mssync.training.listing import Entry, read_list
 from mssync.training.overview import draw_overview
 from mssync.training.preprocess import fade_end, jumps, preprocess, space_mark
+from mssync.training.recipe import load_config
 from mssync.training.run import train_generator, train_space, train_syncer
 from mssync.training.settle import LARGEST, settle
 

@@ -41,12 +41,11 @@ def test_a_run_killed_between_the_two_files_goes_on_with_one_step(
 def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(tensors: object, path: Path, facts: object) -> None:
-        path.write_bytes(b"half")
+    def full(path: Path, data: bytes) -> None:
         raise OSError(28, "No space left on device")
 
     save_checkpoint(tmp_path, "state", {"w": torch.zeros(3)}, {"step": 1})
-    monkeypatch.setattr(checkpoint, "save_file", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OutputError, match="disk is full"):
         save_checkpoint(tmp_path, "state", {"w": torch.ones(3)}, {"step": 2})
     assert (load_checkpoint(tmp_path, "state") or ({}, {}))[1] == {"step": 1}

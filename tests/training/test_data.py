@@ -9,18 +9,16 @@ import numpy as np
 import pytest
 
 from mssync.errors import InputError
-from mssync.training.config import GeneratorConfig, SyncerConfig, load_config, shipped_recipes
 from mssync.training.data import (
     SILENT_FEATURE,
-    Entry,
     Sample,
     Sampler,
     aligned,
     clip_energy,
     cut,
-    read_list,
     scales,
 )
+from mssync.training.listing import Entry, read_list
 from mssync.training.offsets import measure_offsets
 
 D = 14
@@ -113,33 +111,3 @@ def test_unrelated_sound_is_called_unclear() -> None:
     a, b = _sample("x", "f", "s", seed=91), _sample("y", "f", "s", seed=92)
     mixed = Sample(a.entry, a.motion, b.sound, b.speech, b.valid, a.energy, a.bilabial)
     assert not measure_offsets([*samples, mixed], [True] * 30 + [False])[-1].clear
-
-
-def test_recipe_errors_name_the_field(tmp_path: Path) -> None:
-    path = tmp_path / "r.yaml"
-    path.write_text("steps: 10\nnet: {width: 2}\n")
-    with pytest.raises(InputError, match=r"net\.width"):
-        load_config(path, GeneratorConfig)
-    path.write_text("stepz: 10\n")
-    with pytest.raises(InputError, match="stepz"):
-        load_config(path, GeneratorConfig)
-    path.write_text("a: [1\n")
-    with pytest.raises(InputError, match="YAML"):
-        load_config(path, GeneratorConfig)
-    path.write_text("steps: 10\n")
-    assert load_config(path, GeneratorConfig).steps == 10
-
-
-def test_shipped_recipes_go_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert shipped_recipes() == ["default", "judge", "syncer"]
-    assert load_config("default", GeneratorConfig).release == "0.2"
-    assert load_config("judge", SyncerConfig).ear == "mel"
-    assert load_config("syncer", SyncerConfig).ear == "bands"
-    with pytest.raises(InputError, match="no recipe defaul; use one of default, judge, syncer"):
-        load_config("defaul", GeneratorConfig)
-    # A bare name is the shipped recipe even beside a folder of that name; a path is always the file.
-    (tmp_path / "default").mkdir()
-    (tmp_path / "default.yaml").write_text("steps: 10\n")
-    monkeypatch.chdir(tmp_path)
-    assert load_config("default", GeneratorConfig).steps == 1200
-    assert load_config("default.yaml", GeneratorConfig).steps == 10

@@ -16,7 +16,8 @@ from mssync.nets.syncer import Syncer, SyncerShape
 from mssync.training.augment import SoundAugment
 from mssync.training.checkpoint import load_checkpoint, save_checkpoint
 from mssync.training.config import LossConfig, SyncerConfig
-from mssync.training.data import Entry, Sample, clip_energy
+from mssync.training.data import Sample, clip_energy
+from mssync.training.listing import Entry
 from mssync.training.objective import Objective, Rollouts, SyncTeachers
 from mssync.training.syncer import NAT, SyncerTrainer, in_fold, make_level
 

@@ -18,7 +18,12 @@ train = typer.Typer(help="Train the parts of a motion model.", no_args_is_help=T
 
 ClipsArgument = Annotated[Path, typer.Argument(metavar="CLIPS", help="Folder made by `mssync preprocess`.")]
 ListOption = Annotated[
-    Path, typer.Option("--list", help="CSV file with the columns path, split (train or dev), family, speaker.")
+    Path | None,
+    typer.Option(
+        "--list",
+        help="CSV file with the columns path, split (train or dev), family, speaker. Default: all good clips, a tenth "
+        "of them kept aside as dev.",
+    ),
 ]
 
 
@@ -85,7 +90,7 @@ def preprocess(
 def train_space(
     clips: ClipsArgument,
     *,
-    listing: ListOption,
+    listing: ListOption = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The motion space to make (.npz).")],
     components: Annotated[int, typer.Option("--components", metavar="K", min=1, max=37, help="Basis size.")] = 32,
     seed: Annotated[int, typer.Option("--seed", metavar="N")] = 0,
@@ -96,7 +101,7 @@ def train_space(
 
     if out.suffix.lower() != ".npz":
         raise InputError(f"A motion space ends in .npz, not {out.name!r}; choose another name.")
-    ready_file(out, force=force, inputs=[listing])
+    ready_file(out, force=force, inputs=[listing] if listing else [])
     with extra("train"):
         from mssync.training.run import train_space as run
     report = run(clips, listing, out, components=components, seed=seed)
@@ -110,7 +115,7 @@ def train_space(
 def train_syncer(
     clips: ClipsArgument,
     *,
-    listing: ListOption,
+    listing: ListOption = None,
     config: Annotated[str, typer.Option("--config", help="Recipe: syncer, judge or a YAML file.")] = "syncer",
     out: Annotated[Path, typer.Option("--out", "-o", help="Run folder; a run that was stopped goes on.")],
     space: SpaceOption = None,
@@ -141,7 +146,7 @@ def train_syncer(
 def train_generator(
     clips: ClipsArgument,
     *,
-    listing: ListOption,
+    listing: ListOption = None,
     config: Annotated[str, typer.Option("--config", help="Recipe: default or a YAML file.")] = "default",
     out: Annotated[Path, typer.Option("--out", "-o", help="Run folder; a run that was stopped goes on.")],
     syncers: Annotated[
@@ -164,7 +169,8 @@ def train_generator(
 
     def report(step: int, numbers: dict[str, float]) -> None:
         text = "  ".join(f"{name} {value:.4g}" for name, value in numbers.items())
-        say(f"step {step}  {time.perf_counter() - start:.0f} s  {text}")
+        what = "closure net, step" if "closure_loss" in numbers else "step"
+        say(f"{what} {step}  {time.perf_counter() - start:.0f} s  {text}")
 
     chosen = space or load_model().file("space.npz")
     trainer = run(

@@ -1,35 +1,25 @@
-"""Checkpoints without pickle: safetensors beside a JSON state, each written aside and renamed."""
+"""Checkpoints without pickle: safetensors beside a JSON state, written aside and renamed."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from mssync.errors import InputError
 from mssync.files import make_folder, replacing
 
+MAX_JSON: Final = 16 * 2**20
+MAX_TENSORS: Final = 4 * 2**30
 _STATE: Final = "state"  # the name of the state among the facts of the tensors
-
-
-def save_checkpoint(folder: Path, name: str, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
-    """Write ``<name>.safetensors``, then ``<name>.json`` for people and for the export.
-
-    The tensors carry the state with them: a run that was killed between the two goes on with what belongs together.
-
-    Raises:
-        OutputError: they cannot be written.
-    """
-    make_folder(folder)
-    text = json.dumps(state, indent=1)
-    save_tensors(folder / f"{name}.safetensors", tensors, {_STATE: text})
-    with replacing(folder / f"{name}.json", force=True) as part:
-        part.write_text(text, "utf-8")
+ANEW: Final = "train in another folder, or delete this run and begin anew."
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: dict[str, str] | None = None) -> None:
@@ -39,17 +29,108 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: dict[str, str
         OutputError: they cannot be written.
     """
     with replacing(path, force=True) as part:
-        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, part, facts)
+        # Not save_file: it tells of a full disk in words of its own.
+        part.write_bytes(save({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, facts))
+
+
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """Read one safetensors file.
+
+    Raises:
+        InputError: it is missing or damaged.
+    """
+    try:
+        if not path.is_file() or path.stat().st_size > MAX_TENSORS:
+            raise ValueError("no file of a size that weights have")
+        return load_file(path)
+    except Exception as e:  # safetensors raises its own types on damaged bytes
+        raise InputError(f"The weights {path} are missing or damaged; {ANEW}") from e
+
+
+def save_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write one JSON file.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    with replacing(path, force=True) as part:
+        part.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+
+
+def load_json(path: Path) -> dict[str, Any]:
+    """Read one JSON file that holds an object.
+
+    Raises:
+        InputError: it is missing or damaged.
+    """
+    try:
+        with path.open("rb") as file:
+            return _object(file.read(MAX_JSON + 1), path)
+    except OSError as e:
+        raise InputError(f"{path} is missing or closed to us; {ANEW}") from e
+
+
+def _object(text: str | bytes, path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(text) if len(text) <= MAX_JSON else None
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise InputError(f"{path} is damaged; {ANEW}")
+    return found
+
+
+def save_checkpoint(folder: Path, name: str, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
+    """Write ``<name>.safetensors``, then ``<name>.json`` for people.
+
+    The tensors carry the state with them: a run that was killed between the two goes on with what belongs together.
+
+    Raises:
+        OutputError: they cannot be written.
+    """
+    make_folder(folder)
+    save_tensors(folder / f"{name}.safetensors", tensors, {_STATE: json.dumps(state, indent=1)})
+    save_json(folder / f"{name}.json", state)
 
 
 def load_checkpoint(folder: Path, name: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """Tensors and state, or None when there is no checkpoint yet."""
-    path, tensors = folder / f"{name}.json", folder / f"{name}.safetensors"
+    """Tensors and state, or None when there is no checkpoint yet.
+
+    Raises:
+        InputError: a file is missing or damaged.
+    """
+    path, weights = folder / f"{name}.json", folder / f"{name}.safetensors"
     if not path.exists():
         return None
-    with safe_open(tensors, "pt") as file:
+    tensors = load_tensors(weights)
+    with safe_open(weights, "pt") as file:
         text = (file.metadata() or {}).get(_STATE)
-    return load_file(tensors), json.loads(text or path.read_text("utf-8"))
+    return tensors, load_json(path) if text is None else _object(text, weights)
+
+
+@contextmanager
+def foreign(what: Path) -> Iterator[None]:
+    """Around the taking over of a file's content: what does not fit is a sentence.
+
+    Raises:
+        InputError: instead of whatever Python or PyTorch say of content of another kind.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError, OverflowError) as e:
+        raise InputError(f"{what} is not what this recipe's training left there; {ANEW}") from e
+
+
+def load_weights(net: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Put the tensors of a file into a net.
+
+    Raises:
+        InputError: they are another net's, or not finite.
+    """
+    with foreign(path):
+        net.load_state_dict(dict(tensors))
+    if not all(bool(torch.isfinite(x).all()) for x in tensors.values() if x.is_floating_point()):
+        raise InputError(f"The weights {path} hold numbers that are not finite; {ANEW}")
 
 
 def part_of(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -70,7 +151,11 @@ def restore_adam(optimizer: torch.optim.Optimizer, net: nn.Module, tensors: dict
     mine = part_of(tensors, prefix)
     state = optimizer.state_dict()
     keys = ("step", "exp_avg", "exp_avg_sq")
-    state["state"] = {
-        i: {k: mine[f"{i}.{k}"] for k in keys} for i in range(len(list(net.parameters()))) if f"{i}.step" in mine
-    }
+    state["state"] = {}
+    for i, weight in enumerate(net.parameters()):
+        if f"{i}.step" not in mine:
+            continue
+        found = state["state"][i] = {k: mine[f"{i}.{k}"] for k in keys}
+        if found["exp_avg"].shape != weight.shape or found["exp_avg_sq"].shape != weight.shape:
+            raise ValueError("moments of another net")
     optimizer.load_state_dict(state)

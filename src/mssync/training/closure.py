@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -9,15 +10,16 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 from torch.nn import functional as F
 
+from mssync.errors import InputError
 from mssync.nets.closure import WINDOW, ClosureNet, cut_windows, padded
 from mssync.speech.features import BANDS, STEPS_PER_FRAME
 from mssync.training.augment import SoundAugment
-from mssync.training.checkpoint import save_tensors
+from mssync.training.checkpoint import load_tensors, load_weights, save_tensors
 from mssync.training.config import ClosureConfig
 from mssync.training.data import Sample
+from mssync.training.listing import family_weights
 from mssync.training.syncer import NAT
 
 Array = NDArray[np.float32]
@@ -27,6 +29,9 @@ CLOSED: Final = 0.02  # inter-ocular distances
 SOFT: Final = 0.006
 TALK: Final = 0.35  # speech probability, as the mouth's gate has it
 BATCH: Final = 256
+REPORT_EVERY: Final = 50
+
+log = logging.getLogger(__name__)
 
 
 def train_closures(
@@ -36,24 +41,31 @@ def train_closures(
     dev: Sequence[Sample],
     out: Path,
     seed: int,
+    steps: int,
     report: Callable[[int, dict[str, float]], None],
 ) -> ClosureNet:
-    """Train it, or load it from ``out`` where it is trained already (a minute or two on one core).
+    """Train it, or load it from ``out`` where it is trained already (1500 steps take some minutes on one core).
 
     Args:
         config: sizes and steps.
-        families: weights of the families.
+        families: weights of the families; none: they weigh alike.
         train, dev: samples whose smallest gaps were brought to zero (:func:`mssync.training.run.closing`).
         out: run folder.
         seed: of everything drawn.
-        report: called with (step, numbers) at the end: loss and the mean area under the ROC curve of dev clips.
+        steps: how many.
+        report: called with (step, numbers) every 50 steps with the loss, and at the end with the mean area under the
+            ROC curve of dev clips too.
+    Raises:
+        InputError: no clip has speech, or ``out`` holds a net of another recipe.
     """
     torch.manual_seed(seed)
     net = ClosureNet(BANDS, config.width, config.dropout)
     path = out / FILE
     if path.exists():
-        net.load_state_dict(load_file(path))
+        load_weights(net, load_tensors(path), path)
+        log.info("The closure net is trained already and stays: %s", path)
         return net.eval()
+    log.info("The closure net: %d steps", steps)
     sounds = [padded(torch.from_numpy(s.sound)) for s in train]
     begin = np.cumsum([0] + [len(x) for x in sounds[:-1]])
     everything = torch.cat(sounds)
@@ -62,17 +74,19 @@ def train_closures(
     gaps = np.concatenate([s.motion[t, -5] for s, t in zip(train, talk, strict=True)])
     spoken = np.concatenate([s.bilabial[t] for s, t in zip(train, talk, strict=True)])
     family = np.repeat([s.entry.family for s in train], [int(t.sum()) for t in talk])
+    if not len(rows):
+        raise InputError("No training clip has speech; the generator cannot learn when lips close.")
     share = np.zeros(len(rows))
-    for name in np.unique(family):
-        share[family == name] = families.get(str(name), 0.0) / (family == name).sum()
+    for name, weight in family_weights(families, map(str, np.unique(family))).items():
+        share[family == name] = weight / (family == name).sum()
     rng, draw = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     augment = SoundAugment(BANDS, config.augment, NAT["bands"], draw)
     optimizer = torch.optim.AdamW(net.parameters(), config.lr, weight_decay=0.05)
     ladder = np.cumsum(share / share.sum())
     numbers: dict[str, float] = {}
-    for step in range(config.steps):
+    for step in range(steps):
         for group in optimizer.param_groups:
-            group["lr"] = config.lr * min(1.0, (step + 1) / 50) * (1 - step / config.steps)
+            group["lr"] = config.lr * min(1.0, (step + 1) / 50) * (1 - step / steps)
         pick = np.minimum(np.searchsorted(ladder, rng.random(BATCH)), len(rows) - 1)
         sound = augment(everything[torch.from_numpy(rows[pick])[:, None] + torch.arange(WINDOW)])
         touch = torch.sigmoid(torch.from_numpy((CLOSED - gaps[pick]) / SOFT))
@@ -87,8 +101,10 @@ def train_closures(
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         numbers = {"closure_loss": float(loss.detach())}
+        if (step + 1) % REPORT_EVERY == 0 and step + 1 < steps:
+            report(step + 1, numbers)
     net.eval()
-    report(config.steps, numbers | measure(net, dev))
+    report(steps, numbers | measure(net, dev))
     save_tensors(path, net.state_dict())
     return net
 

@@ -1,33 +1,44 @@
-"""Recipes: YAML files checked by pydantic, so that an error names its field."""
+"""The recipes of training: every field with its range (:mod:`mssync.training.recipe` reads the files).
+
+The upper ends are far beyond anything sensible: they keep a slip of the keyboard from taking all memory.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from mssync.errors import InputError
 from mssync.motion.pyramid import View
-
-_RECIPES = Path(__file__).parent.parent / "recipes"
+from mssync.texts import clean
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # A release like 0.2 and a speaker like 12 are numbers in YAML, and names all the same.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, coerce_numbers_to_str=True)
+
+
+Name = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(clean)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Steps = Annotated[int, Field(ge=1, le=10**8)]
+Step = Annotated[int, Field(ge=0, le=10**8)]
+Weight = Annotated[float, Field(ge=0, le=1e6)]
+Rate = Annotated[float, Field(gt=0, le=1)]
+Threads = Annotated[int, Field(ge=1, le=256)]
+Families = Annotated[dict[str, Weight], Field(max_length=1000)]
+Speakers = Annotated[list[str], Field(max_length=100_000)]
 
 
 class NetConfig(_Strict):
     """Sizes of the generator (see :class:`mssync.nets.generator.GeneratorShape`)."""
 
-    channels: int = Field(64, ge=4)
-    width: int = Field(128, ge=8)
-    hidden: int = Field(64, ge=4)
-    branch: int = Field(160, ge=8)
-    window: int = Field(40, ge=2)
-    style_noise: int = Field(8, ge=0)
-    noise: int = Field(8, ge=1)
+    channels: int = Field(64, ge=4, le=1024)
+    width: int = Field(128, ge=8, le=2048)
+    hidden: int = Field(64, ge=4, le=1024)
+    branch: int = Field(160, ge=8, le=2048)
+    window: int = Field(40, ge=2, le=1000)
+    style_noise: int = Field(8, ge=0, le=256)
+    noise: int = Field(8, ge=1, le=256)
     leak: int = Field(20, ge=0, lt=1000)
     masks: Literal["softmax", "sigmoid"] = "softmax"
 
@@ -43,42 +54,49 @@ class LossConfig(_Strict):
     ``velocity`` are the paper's L2, warm-up reconstruction and velocity L1 (there 0.01, 0.001 and 0).
     """
 
-    head: float = Field(0.4, ge=0)
-    head_speed: float = Field(0.25, ge=0)
-    mouth: float = Field(4.0, ge=0)
-    mouth_speed: float = Field(2.0, ge=0)
-    closure: float = Field(1.0, ge=0)
+    head: Weight = 0.4
+    head_speed: Weight = 0.25
+    mouth: Weight = 4.0
+    mouth_speed: Weight = 2.0
+    closure: Weight = 1.0
     # Below 1 two takes of one sentence move their lips more alike than two people would.
     mouth_spread: float = Field(1.0, ge=0, le=1)
-    mouth_spread_from: int = Field(0, ge=0)
-    eyes: float = Field(0.3, ge=0)
-    face: float = Field(0.5, ge=0)
-    synchrony: dict[View, Annotated[float, Field(ge=0)]] = {"lips": 1.0, "head": 1.0, "all": 1.0}
-    synchrony_from: int = Field(0, ge=0)
+    mouth_spread_from: Step = 0
+    eyes: Weight = 0.3
+    face: Weight = 0.5
+    synchrony: dict[View, Weight] = {"lips": 1.0, "head": 1.0, "all": 1.0}
+    synchrony_from: Step = 0
     synchrony_up_to_real: bool = True
-    adversarial: float = Field(0.1, ge=0)
-    adversarial_from: int = Field(0, ge=0)
-    supervised: float = Field(0.01, ge=0)
-    warm_up: float = Field(1e-3, ge=0)
-    velocity: float = Field(0.0, ge=0)
+    adversarial: Weight = 0.1
+    adversarial_from: Step = 0
+    supervised: Weight = 0.01
+    warm_up: Weight = 1e-3
+    velocity: Weight = 0.0
 
 
 class DiscriminatorConfig(_Strict):
     """Sizes and pace of the window discriminator (:mod:`mssync.nets.discriminator`)."""
 
-    width: int = Field(96, ge=4)
-    hidden: int = Field(64, ge=4)
-    lr: float = Field(2e-4, gt=0)
+    width: int = Field(96, ge=4, le=2048)
+    hidden: int = Field(64, ge=4, le=2048)
+    lr: Rate = 2e-4
 
 
 class ClosureConfig(_Strict):
-    """The net that hears whether lips touch (:mod:`mssync.training.closure`)."""
+    """The net that hears whether lips touch (:mod:`mssync.training.closure`).
 
-    width: int = Field(96, ge=4)
+    ``steps``: where it is not given, a quarter more than the run's own, at most 1500.
+    """
+
+    width: int = Field(96, ge=4, le=2048)
     dropout: float = Field(0.3, ge=0, lt=1)
-    augment: float = Field(0.8, ge=0)
-    lr: float = Field(1e-3, gt=0)
-    steps: int = Field(1500, ge=1)
+    augment: float = Field(0.8, ge=0, le=100)
+    lr: Rate = 1e-3
+    steps: Steps | None = None
+
+    def steps_of(self, run: int) -> int:
+        """Steps of the net after a run of so many."""
+        return self.steps or min(1500, max(1, round(1.25 * run)))
 
 
 class GeneratorConfig(_Strict):
@@ -89,38 +107,48 @@ class GeneratorConfig(_Strict):
     not count; ``memory``: share of the gradient that flows back through each step. ``augment``: other voices and rooms
     (:mod:`mssync.training.augment`). ``motion_scale``: head motion times 1 +- this. ``patience``: dev probes without a
     better one before the run stops; 0 never. ``sample_every``: steps between sample videos; 0 none. ``betas``, ``lr``:
-    of Adam (the paper: 0, 0.999 and 2e-5, for days on a GPU).
+    of Adam (the paper: 0, 0.999 and 2e-5, for days on a GPU). ``families``: how often each family is drawn; one that is
+    not named is not trained on; where none is named all weigh alike.
     """
 
-    name: str = "default"
-    release: str = "0.1"
-    seed: int = 0
-    steps: int = Field(3000, ge=1)
-    batch: int = Field(24, ge=1)
-    frames: int = Field(64, ge=16, multiple_of=8)
-    warm_min: int = Field(2, ge=1)
-    warm_max: int = Field(32, ge=1)
-    nudge: float = Field(0.4, ge=0)
+    name: Name = "default"
+    release: Name = "0.1"
+    seed: Seed = 0
+    steps: Steps = 3000
+    batch: int = Field(24, ge=1, le=4096)
+    frames: int = Field(64, ge=16, le=2048, multiple_of=8)
+    warm_min: int = Field(2, ge=1, le=1024)
+    warm_max: int = Field(32, ge=1, le=1024)
+    nudge: float = Field(0.4, ge=0, le=100)
     carry: float = Field(0.6, ge=0, le=1)
-    settle: int = Field(8, ge=0)
+    settle: int = Field(8, ge=0, le=1024)
     memory: float = Field(0.93, gt=0, le=1)
-    lr: float = Field(1e-3, gt=0)
+    lr: Rate = 1e-3
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(gt=0, lt=1)]] = (0.9, 0.99)
-    families: dict[str, float] = {"presenter": 0.55, "grid": 0.25, "various": 0.2}
-    skip_speakers: list[str] = []
+    families: Families = {}
+    skip_speakers: Speakers = []
     mirror: bool = True
-    augment: float = Field(0.7, ge=0)
+    augment: float = Field(0.7, ge=0, le=100)
     motion_scale: float = Field(0.1, ge=0, lt=1)
     ema: float = Field(0.998, ge=0, lt=1)
-    save_every: int = Field(200, ge=1)
-    dev_every: int = Field(400, ge=1)
-    patience: int = Field(0, ge=0)
-    sample_every: int = Field(0, ge=0)
-    threads: int = Field(1, ge=1)
+    save_every: Steps = 200
+    dev_every: Steps = 400
+    patience: Step = 0
+    sample_every: Step = 0
+    threads: Threads = 1
     net: NetConfig = NetConfig()
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
     closure: ClosureConfig = ClosureConfig()
     loss: LossConfig = LossConfig()
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        half = self.frames // 2
+        if self.warm_min > min(self.warm_max, half):
+            raise ValueError(f"warm_min must be at most warm_max and half of frames, which is {half}")
+        if self.settle > half:
+            raise ValueError(f"settle must be at most half of frames, which is {half}")
+        return self
 
 
 class SyncerConfig(_Strict):
@@ -136,72 +164,39 @@ class SyncerConfig(_Strict):
     trained on. ``patience``: dev probes without a better one before a level stops; 0 never.
     """
 
-    name: str = "syncer"
-    release: str = "0.1"
-    seed: int = 0
+    name: Name = "syncer"
+    release: Name = "0.1"
+    seed: Seed = 0
     ear: Literal["bands", "mel"] = "bands"
-    views: list[View] = ["lips", "head", "all"]
-    levels: list[Annotated[int, Field(ge=0, le=3)]] = [0, 1, 2, 3]
-    steps: int = Field(3000, ge=1)
-    clips: int = Field(24, ge=2)
-    windows: int = Field(10, ge=2)
-    width: int = Field(192, ge=8)
-    out: int = Field(64, ge=4)
+    views: list[View] = Field(["lips", "head", "all"], min_length=1, max_length=3)
+    levels: list[Annotated[int, Field(ge=0, le=3)]] = Field([0, 1, 2, 3], min_length=1, max_length=4)
+    steps: Steps = 3000
+    clips: int = Field(24, ge=2, le=4096)
+    windows: int = Field(10, ge=2, le=1024)
+    width: int = Field(192, ge=8, le=2048)
+    out: int = Field(64, ge=4, le=2048)
     dropout: float = Field(0.1, ge=0, lt=1)
-    lr: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(0.01, ge=0)
-    augment: float = Field(0.7, ge=0)
-    shift: float = Field(0.3, ge=0)
-    centred: list[View] = ["all"]
-    head_scale: float = Field(0.5, ge=0)
+    lr: Rate = 1e-3
+    weight_decay: Weight = 0.01
+    augment: float = Field(0.7, ge=0, le=100)
+    shift: float = Field(0.3, ge=0, le=100)
+    centred: list[View] = Field(["all"], max_length=3)
+    head_scale: float = Field(0.5, ge=0, le=10)
     head_drop: float = Field(0.0, ge=0, lt=1)
-    motion_noise: float = Field(0.1, ge=0)
-    families: dict[str, float] = {"presenter": 0.55, "grid": 0.25, "various": 0.2}
-    families_of: dict[View, dict[str, float]] = {}
-    skip_speakers: list[str] = []
-    folds: int = Field(0, ge=0)
-    leave_out: int = Field(0, ge=0)
+    motion_noise: float = Field(0.1, ge=0, le=100)
+    families: Families = {}
+    families_of: dict[View, Families] = {}
+    skip_speakers: Speakers = []
+    folds: int = Field(0, ge=0, le=10_000)
+    leave_out: int = Field(0, ge=0, le=10_000)
     mirror: bool = True
-    save_every: int = Field(500, ge=1)
-    dev_every: int = Field(250, ge=1)
-    patience: int = Field(6, ge=0)
-    threads: int = Field(1, ge=1)
+    save_every: Steps = 500
+    dev_every: Steps = 250
+    patience: Step = 6
+    threads: Threads = 1
 
-
-Recipe = TypeVar("Recipe", bound=BaseModel)
-
-
-def shipped_recipes() -> list[str]:
-    """Names of the recipes inside the package: those that the shipped weights were trained by."""
-    return sorted(path.stem for path in _RECIPES.glob("*.yaml"))
-
-
-def recipe_path(name: str | Path) -> Path:
-    """The file of a recipe: of the shipped one where ``name`` is its bare name (``default``), else ``name`` itself.
-
-    Raises:
-        InputError: there is no such file.
-    """
-    known = shipped_recipes()
-    path = _RECIPES / f"{name}.yaml" if str(name) in known else Path(name)
-    if not path.exists():
-        raise InputError(f"There is no recipe {name}; use one of {', '.join(known)}, or name a YAML file.")
-    return path
-
-
-def load_config(name: str | Path, kind: type[Recipe]) -> Recipe:
-    """Read a recipe, a shipped one by its name or any by its file.
-
-    Raises:
-        InputError: not YAML, or a field is unknown or out of range (the sentence names it).
-    """
-    path = recipe_path(name)
-    try:
-        raw = yaml.safe_load(path.read_text("utf-8")) or {}
-        return kind.model_validate(raw)
-    except ValidationError as e:
-        first = e.errors()[0]
-        field = ".".join(str(p) for p in first["loc"])
-        raise InputError(f"{path}: the field {field!r} is wrong ({first['msg']}); correct it.") from e
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as e:
-        raise InputError(f"{path} cannot be read as a YAML recipe ({e.__class__.__name__}); check the file.") from e
+    @model_validator(mode="after")
+    def _once(self) -> Self:
+        if len(set(self.views)) < len(self.views) or len(set(self.levels)) < len(self.levels):
+            raise ValueError("views and levels name each one once")
+        return self

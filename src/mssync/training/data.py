@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,22 +19,13 @@ from mssync.motion.pyramid import mirror_matrix, smoothed
 from mssync.speech.features import FEATURE_RANGE, STEPS_PER_FRAME
 from mssync.training.clips import Clip, load_clip
 from mssync.training.index import Record, read_report
+from mssync.training.listing import Entry, family_weights
 
 Array = NDArray[np.float32]
 Ear = Literal["bands", "mel"]
 
 HEAD_COLUMNS: Final = len(HEAD_NAMES)
 SILENT_FEATURE: Final = FEATURE_RANGE[0]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line of the list of clips (``clips.csv``)."""
-
-    name: str
-    split: str
-    family: str
-    speaker: str
 
 
 @dataclass(frozen=True)
@@ -71,20 +62,6 @@ class Window:
     sound: Array
     speech: Array
     energy: Array
-
-
-def read_list(path: Path) -> list[Entry]:
-    """Read ``clips.csv``: columns path, split, family, speaker (others are ignored).
-
-    Raises:
-        InputError: the file or a column is missing.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8") as f:
-            rows = list(csv.DictReader(f))
-        return [Entry(Path(r["path"]).with_suffix("").as_posix(), r["split"], r["family"], r["speaker"]) for r in rows]
-    except (OSError, KeyError, UnicodeDecodeError) as e:
-        raise InputError(f"{path} is not a list of clips; it needs the columns path, split, family, speaker.") from e
 
 
 def manifest_hash(folder: Path, entries: Sequence[Entry]) -> str:
@@ -148,6 +125,12 @@ def load_samples(
             dev.append(sample)
     if not train:
         raise InputError("The list names no preprocessed clip of split=train; check the list and the folder.")
+    if not dev:
+        warnings.warn(
+            "No clip is kept aside (split=dev): the dev numbers are measured on what is trained on, and say little.",
+            stacklevel=2,
+        )
+        dev = train[:: 2 if mirror else 1]
     return train, dev
 
 
@@ -193,7 +176,7 @@ class Sampler:
 
     Args:
         samples: training samples.
-        weights: one number per family.
+        weights: one number per family; none at all: families weigh alike.
         frames: N, length of a window, a multiple of 8.
         before, after: frames of sound context.
         seed: of the draw.
@@ -214,11 +197,11 @@ class Sampler:
         for s in samples:
             if len(s.motion) >= 24:
                 groups.setdefault(s.entry.family, {}).setdefault(s.entry.speaker, []).append(s)
-        self._groups = {f: list(g.values()) for f, g in groups.items() if weights.get(f, 0.0) > 0}
-        if not self._groups:
-            raise InputError("No training clip has a family with a weight above 0; check the list and the config.")
-        w = np.array([weights[f] for f in self._groups])
-        self._families, self._p = list(self._groups), w / w.sum()
+        if not groups:
+            raise InputError("Every clip is shorter than a second; add longer ones.")
+        share = family_weights(weights, groups)
+        self._groups = {f: list(groups[f].values()) for f in share}
+        self._families, self._p = list(share), np.array(list(share.values()))
 
     def state(self) -> dict[str, object]:
         """The random state, for resuming."""

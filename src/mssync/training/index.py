@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from mssync.errors import InputError
 from mssync.files import replacing
 
 REPORT: Final = "report.json"
+MAX_BYTES: Final = 256 * 2**20
 PICTURE: Final = "report.png"
 
 
@@ -67,22 +68,53 @@ def read_report(folder: Path) -> dict[str, Record]:
         InputError: the report is damaged or of another version.
     """
     path = folder / REPORT
-    if not path.exists():
-        return {}
     try:
-        raw: dict[str, dict[str, Any]] = json.loads(path.read_text("utf-8"))
-        known = {f.name for f in fields(Record)}
-        out = {}
-        for name, values in raw.items():
-            if set(values) - known:
-                raise ValueError(name)
-            pairs: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-            out[name] = Record(**pairs)
-        return out
-    except (OSError, ValueError, TypeError, AttributeError) as e:
+        if not path.exists():
+            return {}
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise ValueError("too long")
+        raw = json.loads(data)
+        return {name: _record(name, values) for name, values in raw.items()}
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as e:
         raise InputError(
             f"{path} is damaged or of another version; delete it and run `mssync preprocess` again."
         ) from e
+
+
+def _record(name: str, values: dict[str, Any]) -> Record:
+    """One entry, of the types that a record has.
+
+    Raises:
+        ValueError, TypeError: it is none.
+    """
+    place = PurePosixPath(name)
+    if not place.name or place.is_absolute() or ".." in place.parts or "\0" in name:
+        raise ValueError(name)
+    pairs: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    made = Record(**pairs)
+    for field in fields(Record):
+        value = getattr(made, field.name)
+        if value is None and field.default is None:
+            continue
+        if isinstance(field.default, tuple):
+            good = isinstance(value, tuple) and len(value) == 2 and all(map(_finite, value))
+        elif isinstance(field.default, str):
+            good = isinstance(value, str)
+        elif field.name == "clear":
+            good = isinstance(value, bool)
+        elif field.name in ("offset", "jumps"):
+            good = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**6
+        else:
+            good = _finite(value)
+        if not good:
+            raise ValueError(field.name)
+    return made
+
+
+def _finite(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
 
 
 def write_report(folder: Path, records: dict[str, Record]) -> None:

@@ -17,17 +17,19 @@ from numpy.typing import NDArray
 from mssync.errors import InputError
 from mssync.files import replacing
 from mssync.motion.blinks import BlinkModel
-from mssync.motion.mesh import MeshSpace
 from mssync.motion.pyramid import LEVELS, View, view_matrix
 from mssync.nets.syncer import Syncer
 from mssync.training.calibrate import calibrate, closing
 from mssync.training.closure import train_closures
-from mssync.training.config import GeneratorConfig, SyncerConfig, load_config
-from mssync.training.data import Entry, load_clips, load_samples, manifest_hash, read_list
+from mssync.training.config import GeneratorConfig, SyncerConfig
+from mssync.training.data import load_clips, load_samples, manifest_hash
 from mssync.training.export import best_net, export_syncers
 from mssync.training.generator import Trainer
 from mssync.training.index import read_report
+from mssync.training.listing import Entry
+from mssync.training.prepare import checked_space, chosen_clips, chosen_device
 from mssync.training.preprocess import load_all_points, space_mark
+from mssync.training.recipe import load_config
 from mssync.training.sample import SampleVideo
 from mssync.training.settle import MIN_FRAMES, MIN_TALK
 from mssync.training.space import SpaceReport, fit_space, measure_space
@@ -38,20 +40,23 @@ Array = NDArray[np.float32]
 Report = Callable[[int, dict[str, float]], None]
 
 
-def train_space(clips: Path, listing: Path, out: Path, *, components: int = 32, seed: int = 0) -> SpaceReport:
+def train_space(clips: Path, listing: Path | None, out: Path, *, components: int = 32, seed: int = 0) -> SpaceReport:
     """``mssync train space``: fit on ``split=train``, measure on ``split=dev``, write ``out``.
 
     Raises:
         InputError: the list or the tracked points are missing.
     """
-    entries = {e.name: e for e in read_list(listing)}
+    entries = {e.name: e for e in chosen_clips(clips, listing, None)}
     records = read_report(clips)
     good = [n for n in entries if n in records and not records[n].problem]
     loaded = [(entries[n], p.track) for n, p in load_all_points(clips, good)]
     train = [(e, t) for e, t in loaded if e.split == "train"]
     dev = [t for e, t in loaded if e.split == "dev"]
     if not train or not dev:
-        raise InputError(f"The list names no preprocessed clip of split=train or none of split=dev in {clips}.")
+        raise InputError(
+            f"A motion space needs clips of split=train and of split=dev; {clips} has {len(train)} and {len(dev)} with "
+            "points; add videos, or correct the list."
+        )
     space = fit_space([t for _, t in train], [e.family for e, _ in train], components=components, seed=seed)
     space.save(out)
     return measure_space(space, dev)
@@ -59,7 +64,7 @@ def train_space(clips: Path, listing: Path, out: Path, *, components: int = 32, 
 
 def train_syncer(
     clips: Path,
-    listing: Path,
+    listing: Path | None,
     space_path: Path,
     recipe: str | Path,
     out: Path,
@@ -73,9 +78,10 @@ def train_syncer(
         dev numbers by ``<view>-<level>``.
     """
     config = load_config(recipe, SyncerConfig)
+    chosen_device(device)
     torch.set_num_threads(config.threads)
-    space = MeshSpace.load(space_path)
-    entries = [e for e in read_list(listing) if e.speaker not in config.skip_speakers]
+    entries = chosen_clips(clips, listing, out, config.skip_speakers)
+    space = checked_space(space_path, clips, entries)
     train, dev = load_samples(space, clips, entries, mirror=config.mirror, ear=config.ear)
     crowd = Counter(s.entry.speaker for s in train)
     crowded = {k for k, n in crowd.items() if n > CROWDED}
@@ -120,7 +126,7 @@ def fit_blinks(clips: Path, entries: list[Entry], names: Sequence[str]) -> Blink
 
 def train_generator(
     clips: Path,
-    listing: Path,
+    listing: Path | None,
     space_path: Path,
     recipe: str | Path,
     out: Path,
@@ -140,8 +146,9 @@ def train_generator(
         report: called with (step, numbers).
     """
     config = load_config(recipe, GeneratorConfig)
-    space = MeshSpace.load(space_path)
-    entries = [e for e in read_list(listing) if e.speaker not in config.skip_speakers]
+    chosen_device(device)
+    entries = chosen_clips(clips, listing, out, config.skip_speakers)
+    space = checked_space(space_path, clips, entries)
     train, dev = load_samples(space, clips, entries, mirror=config.mirror)
     train, dev = [closing(s) for s in train], [closing(s) for s in dev]
     blinks = fit_blinks(clips, entries, space.names)
@@ -159,7 +166,9 @@ def train_generator(
     sampler = SampleVideo(space, photo) if config.sample_every else None
     trainer.run(report, sampler)
     trainer.save()
-    closures = train_closures(config.closure, config.families, train, dev, out, config.seed, report)
+    closures = train_closures(
+        config.closure, config.families, train, dev, out, config.seed, config.closure.steps_of(config.steps), report
+    )
     data |= calibrate(best_net(out, trainer.net.shape.as_dict()), closures, trainer.facts, train)
     space.save(out / "space.npz")
     with replacing(out / "data.json", force=True) as part:

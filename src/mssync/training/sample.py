@@ -18,7 +18,8 @@ from mssync.motion.space import FPS
 from mssync.render.warp import WarpRenderer
 from mssync.speech.activity import speech_probability
 from mssync.speech.features import default_features
-from mssync.training.data import Entry, Sample, clip_energy
+from mssync.training.data import Sample, clip_energy
+from mssync.training.listing import Entry
 from mssync.training.probe import generate
 
 if TYPE_CHECKING:

@@ -17,8 +17,9 @@ import numpy as np
 from mssync.evaluation.judge import Judge, SyncCurve
 from mssync.motion.pyramid import View
 from mssync.training.clips import Clip, load_clip
-from mssync.training.data import Entry, Sample, clip_energy
+from mssync.training.data import Sample, clip_energy
 from mssync.training.index import Record, read_report, write_report
+from mssync.training.listing import Entry
 from mssync.training.offsets import measure_offsets
 
 MIN_FRAMES: Final = 75

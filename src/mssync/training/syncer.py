@@ -22,6 +22,7 @@ from mssync.training.augment import SoundAugment
 from mssync.training.checkpoint import adam_tensors, load_checkpoint, part_of, restore_adam, save_checkpoint
 from mssync.training.config import SyncerConfig
 from mssync.training.data import Sample
+from mssync.training.listing import family_weights
 
 Array = NDArray[np.float32]
 Report = Callable[[int, dict[str, float]], None]
@@ -135,18 +136,12 @@ class SyncerTrainer:
         return int(max(2, min(self.config.windows, np.percentile(self.data.count, 40))))
 
     def _members(self) -> tuple[list[list[NDArray[np.int64]]], NDArray[np.float64]]:
-        groups, weights = [], []
-        weights_of = self.config.families_of.get(self.view, self.config.families)
-        for family, speakers in self.data.groups.items():
-            long = [x[self.data.count[x] >= self.windows] for x in speakers]
-            long = [x for x in long if len(x)]
-            weight = weights_of.get(family, 0.0)
-            if long and weight > 0:
-                groups.append(long)
-                weights.append(weight)
-        if not groups:
-            raise InputError("No clip long enough has a family with a weight above 0; check the list and the recipe.")
-        return groups, np.asarray(weights) / sum(weights)
+        groups = {f: [x[self.data.count[x] >= self.windows] for x in g] for f, g in self.data.groups.items()}
+        long = {f: kept for f, g in groups.items() if (kept := [x for x in g if len(x)])}
+        if not long:
+            raise InputError(f"No clip is long enough for {self.name}; add longer ones or train fewer levels.")
+        share = family_weights(self.config.families_of.get(self.view, self.config.families), long)
+        return [long[f] for f in share], np.array(list(share.values()))
 
     @torch.no_grad()
     def _normalise(self) -> None:
