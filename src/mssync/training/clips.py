@@ -6,23 +6,40 @@ bytes. The points, five times that, are only needed to fit a motion space or to 
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mssync.arrays import Wanted, names_of, read_arrays
 from mssync.errors import InputError
+from mssync.face.topology import BLENDSHAPE_NAMES, POINTS
 from mssync.face.tracking import Track
 from mssync.files import make_folder, replacing
+from mssync.speech.features import BANDS, STEPS_PER_FRAME
+from mssync.speech.logmel import MEL_BANDS
 
 Array = NDArray[np.float32]
 
 FORMAT_VERSION: Final = 2
+
+BLENDSHAPES: Final = len(BLENDSHAPE_NAMES)
+_ROOM: Final = 2**28  # bytes of one array: some hours
+_VERSION: Final = Wanted("iu", 0, 16)
+_CLIP: Final = {
+    "version": _VERSION, "motion": Wanted("f", 2, _ROOM), "valid": Wanted("b", 1, _ROOM),
+    "sound": Wanted("f", 2, _ROOM), "mel": Wanted("u", 2, _ROOM), "speech": Wanted("u", 1, _ROOM),
+    "bilabial": Wanted("i", 1, _ROOM), "space": Wanted("U", 0, 4096),
+}  # fmt: skip
+_POINTS: Final = {
+    "version": _VERSION, "points": Wanted("f", 3, 4 * _ROOM), "centre": Wanted("f", 2, _ROOM),
+    "size": Wanted("f", 1, _ROOM), "blendshapes": Wanted("f", 2, _ROOM), "valid": Wanted("b", 1, _ROOM),
+    "picture": Wanted("iu", 1, 64), "luma": Wanted("f", 1, _ROOM), "fps": Wanted("f", 0, 16),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -84,9 +101,8 @@ def save_clip(path: Path, clip: Clip) -> None:
 def is_clip(path: Path) -> bool:
     """Whether a file was written by :func:`save_clip`, of whatever version, judged by the names inside."""
     try:
-        with zipfile.ZipFile(path) as z:
-            return {"motion.npy", "sound.npy", "mel.npy", "space.npy"} <= set(z.namelist())
-    except (OSError, ValueError, zipfile.BadZipFile):
+        return {"motion", "sound", "mel", "space"} <= set(names_of(path))
+    except (OSError, ValueError):
         return False
 
 
@@ -94,19 +110,27 @@ def load_clip(path: Path, name: str) -> Clip:
     """Read one clip.
 
     Raises:
-        InputError: the file is not a clip of this version.
+        InputError: the file is not a clip of this version, or its arrays are not those of one.
     """
-    with _read(path) as z:
-        return Clip(
-            name,
-            z["motion"].astype(np.float32),
-            z["valid"],
-            z["sound"].astype(np.float32),
-            z["mel"].astype(np.float32) / np.float32(255),
-            z["speech"].astype(np.float32) / np.float32(255),
-            z["bilabial"],
-            str(z["space"]),
-        )
+    z = _read(path, _CLIP)
+    frames = len(z["motion"])
+    lengths = {"valid": frames, "speech": frames, "bilabial": frames}
+    lengths |= {"sound": STEPS_PER_FRAME * frames, "mel": STEPS_PER_FRAME * frames}
+    widths = {"sound": BANDS, "mel": MEL_BANDS}
+    wrong = [k for k, n in lengths.items() if len(z[k]) != n] + [k for k, n in widths.items() if z[k].shape[1] != n]
+    wrong += [k for k in ("motion", "sound") if not np.isfinite(z[k]).all()]
+    if wrong or not frames:
+        raise _no_clip(path, f"its array {wrong[0] if wrong else 'motion'!r} does not fit")
+    return Clip(
+        name,
+        z["motion"].astype(np.float32),
+        z["valid"],
+        z["sound"].astype(np.float32),
+        z["mel"].astype(np.float32) / np.float32(255),
+        z["speech"].astype(np.float32) / np.float32(255),
+        z["bilabial"].astype(np.int8),
+        str(z["space"]),
+    )
 
 
 def save_points(path: Path, points: Points) -> None:
@@ -136,13 +160,19 @@ def load_points(path: Path) -> Points:
     Raises:
         InputError: the file does not hold points of this version.
     """
-    with _read(path) as z:
-        size = z["size"]
-        points = z["points"].astype(np.float32) * size[:, None, None] + z["centre"][:, None]
-        w, h = (int(v) for v in z["picture"])
-        times = np.arange(len(points)) / 25.0
-        track = Track(points, z["blendshapes"].astype(np.float32), z["valid"], times, w, h)
-        return Points(track, z["luma"].astype(np.float32), float(z["fps"]))
+    z = _read(path, _POINTS)
+    frames = len(z["points"])
+    wrong = [k for k in ("centre", "size", "blendshapes", "valid", "luma") if len(z[k]) != frames]
+    wrong += [] if z["points"].shape[1:] == (POINTS, 3) and z["centre"].shape[1:] == (3,) else ["points"]
+    wrong += [] if z["blendshapes"].shape[1:] == (BLENDSHAPES,) else ["blendshapes"]
+    wrong += [k for k in ("points", "centre", "size", "blendshapes", "luma", "fps") if not np.isfinite(z[k]).all()]
+    w, h = (int(v) for v in z["picture"]) if len(z["picture"]) == 2 else (0, 0)
+    if wrong or not frames or w < 1 or h < 1:
+        raise _no_clip(path, f"its array {wrong[0] if wrong else 'picture'!r} does not fit")
+    points = z["points"].astype(np.float32) * z["size"][:, None, None] + z["centre"][:, None]
+    times = np.arange(frames) / 25.0
+    track = Track(points.astype(np.float32), z["blendshapes"].astype(np.float32), z["valid"], times, w, h)
+    return Points(track, z["luma"].astype(np.float32), float(z["fps"]))
 
 
 @contextmanager
@@ -152,12 +182,15 @@ def _aside(path: Path) -> Iterator[IO[bytes]]:
         yield f
 
 
-@contextmanager
-def _read(path: Path) -> Iterator[np.lib.npyio.NpzFile]:
+def _read(path: Path, wanted: dict[str, Wanted]) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as z:
-            if int(z["version"]) != FORMAT_VERSION:
-                raise InputError(f"{path} was made by another version; run `mssync preprocess` again.")
-            yield z
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as e:
-        raise InputError(f"{path} is not a preprocessed clip; delete it and run `mssync preprocess` again.") from e
+        found = read_arrays(path, wanted)
+    except (OSError, ValueError) as e:
+        raise _no_clip(path, getattr(e, "strerror", None) or str(e)) from e
+    if int(found["version"]) != FORMAT_VERSION:
+        raise InputError(f"{path} was made by another version; delete it and run `mssync preprocess` again.")
+    return found
+
+
+def _no_clip(path: Path, why: str) -> InputError:
+    return InputError(f"{path} is not a preprocessed clip ({why}); delete it and run `mssync preprocess` again.")
