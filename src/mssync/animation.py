@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssync.errors import InputError
-from mssync.files import PathLike, ready_file
+from mssync.files import PathLike, check_run, ready_file
 from mssync.inputs import Speech
 from mssync.media.provenance import synthetic_metadata
 from mssync.media.targets import ready_video
@@ -123,6 +123,7 @@ class Animation:
         """
         target = ready_video(out, force=force, alpha=self.alpha, inputs=self._inputs)
         if motion_out is not None:
+            check_run([out, motion_out])
             ready_file(motion_out, force=force, inputs=self._inputs)
         if self._speech is None:
             self._write(out, None, force, motion_out, progress)

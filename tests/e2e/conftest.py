@@ -49,7 +49,8 @@ def mssync_cli(capfd: pytest.CaptureFixture[str]) -> Callable[..., Done]:
 def call_cli(*words: object) -> int:
     """The command line in this process, its marks on the process undone; returns the exit code."""
     handlers, argv, show = logging.getLogger().handlers[:], sys.argv, warnings.showwarning
-    stop = signal.getsignal(signal.SIGTERM)
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+    stops = {number: signal.getsignal(number) for number in numbers}
     sys.argv = ["mssync", *map(str, words)]
     try:
         cli.main()
@@ -58,7 +59,8 @@ def call_cli(*words: object) -> int:
     finally:
         sys.argv, warnings.showwarning = argv, show
         logging.getLogger().handlers[:] = handlers
-        signal.signal(signal.SIGTERM, stop)
+        for number, stop in stops.items():
+            signal.signal(number, stop)
 
 
 @pytest.fixture(scope="session")

@@ -315,8 +315,11 @@ def test_a_voice_that_changes_while_it_is_read(mssync_cli: Run, photo: Path, pla
     expect_sentence(done, place, "ended earlier")
 
 
+STOPS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)] + ([(signal.SIGHUP, 129)] if hasattr(signal, "SIGHUP") else [])
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), STOPS)
 def test_interrupted_work_leaves_nothing(
     photo: Path, tmp_path: Path, place: Path, number: signal.Signals, code: int
 ) -> None:

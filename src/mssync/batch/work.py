@@ -13,7 +13,7 @@ from typing import Final
 from mssync.batch.names import numbered
 from mssync.batch.pairs import Pair
 from mssync.errors import InputError, MssyncError
-from mssync.files import ready_file, write_error
+from mssync.files import check_run, ready_file, write_error
 from mssync.media.sinks import is_frame_folder
 from mssync.media.targets import ready_video
 from mssync.motion.curves import export_curves
@@ -128,6 +128,7 @@ def ready(pair: Pair, work: Work) -> list[Take]:
             if file.suffix.lower() != ending:
                 raise InputError(f"{what} ends in {ending}, not {file.name!r}; choose another name.")
             ready_file(file, force=work.force, inputs=inputs)
+    check_run([out for take in takes for out in (take.video, take.motion, take.curves) if out is not None], inputs)
     return takes
 
 

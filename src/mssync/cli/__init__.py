@@ -50,6 +50,20 @@ def _options(
     """One photo and one voice in, one talking head out."""
 
 
+def _stop_tidily() -> None:
+    """Being told to stop cleans up behind itself as Ctrl-C does: by a kill, a terminal that closes, Ctrl-Break."""
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+
+    def stop(number: int, _: object) -> None:
+        for other in numbers:  # a closing terminal sends several: the cleaning is not to be cut short
+            signal.signal(other, signal.SIG_IGN)
+        sys.exit(128 + number)
+
+    for number in numbers:
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup wants no end
+            signal.signal(number, stop)
+
+
 def main() -> NoReturn:
     """Run the command line. Exit codes: 0 done, 2 a mistake that the user can put right, 130 interrupted."""
     open_streams()
@@ -57,8 +71,7 @@ def main() -> NoReturn:
     logging.getLogger("mssync").setLevel(logging.INFO)
     warnings.showwarning = lambda message, *_, **__: say(f"Note: {message}")
     assets.announce = fetching
-    # Being told to stop cleans up behind itself as Ctrl-C does.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    _stop_tidily()
     try:
         app()
     except SystemExit as end:

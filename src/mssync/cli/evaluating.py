@@ -90,7 +90,7 @@ def evaluate(
     A run that was stopped goes on where it was: finished videos are kept in R.json.parts until all went well. A bad
     file is reported and left out; the exit code is 2 when there was one.
     """
-    from mssync.files import readable_file, ready_file
+    from mssync.files import check_run, readable_file, ready_file
 
     nets = (syncnet, fid_net, fvd_net)
     for target, ending in ((json, ".json"), (report, ".html")):
@@ -109,13 +109,13 @@ def evaluate(
             import_module("mssync.evaluation.report")  # what it lacks is said before the work
         from mssync.evaluation.suite import Settings
     items = read_items(generated, reference, audio, text, photo)
+    kept = json or report
+    # What a folder or a CSV file names is read too.
     read = [p for item in items for p in (*item.videos.values(), item.reference, item.audio, item.photo)]
-    for target in (json, report):
-        if target is not None:  # what a folder or a CSV file names is read too
-            ready_file(target, force=force, inputs=[p for p in read if p is not None])
+    made = (json, report, None if kept is None else parts_folder(kept))
+    check_run([p for p in made if p is not None], [p for p in read if p is not None])
     settings = Settings(suite.value, seed, *nets)
     with ExitStack() as stack:
-        kept = json or report
         parts = (
             Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mssync-")))
             if kept is None
@@ -147,8 +147,10 @@ def compare(
     """
     from mssync.evaluation.compare import Panel, parse_grid
     from mssync.evaluation.compare import compare as run
+    from mssync.media.targets import ready_video
 
     panels = [Panel.parse(text) for text in videos]
+    ready_video(out, force=force, inputs=[p.video for p in panels] + ([] if audio is None else [audio]))
     shape = parse_grid(grid, len(panels))
     tracker = _quiet_tracker() if landmarks else None
     with progress(out.name) as update:
@@ -186,7 +188,9 @@ def bench_suite(
         import_module("mssync.evaluation.report")  # what it lacks is said before the work
         from mssync.evaluation.bench import Bench
         from mssync.evaluation.suite import Settings
-    out = out or folder / "bench"
+    from mssync.files import ready_folder
+
+    out = ready_folder(out or folder / "bench")
     bench = Bench.open(load_head(model, device), folder, out, clips=clips, seed=seed, size=size, force=force)
     with progress("videos") as update:
         for done, total, problem in bench.make_videos():

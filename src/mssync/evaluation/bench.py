@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -28,7 +29,7 @@ from mssync.evaluation.results import (
     write_json,
 )
 from mssync.evaluation.suite import Item
-from mssync.files import discard, readable_file, replacing, write_error
+from mssync.files import check_run, discard, readable_file, replacing, write_error
 from mssync.inputs import Speech, load_photo, on_white
 from mssync.media.audio import load_sound
 from mssync.media.provenance import synthetic_metadata
@@ -247,13 +248,25 @@ class Bench:
                     raise OutputError(
                         f"{self.out} holds a bench with other settings; use --force or choose another folder."
                     )
-                for name in (_VIDEOS, _RECORDINGS, self.parts.name) if force else ():
-                    discard(self.out / name)
+                if force:
+                    self._begin_anew()
             elif any(self.out.iterdir()):
                 raise OutputError(f"The folder {self.out} holds something else; choose another one.")
         except (OSError, ValueError) as error:
             raise write_error(self.out, error) from error
         write_json(path, plan, force=True)
+
+    def _begin_anew(self) -> None:
+        """Throw away what an earlier run made; what it did not make, or this one reads, is not touched."""
+        folders = [self.out / name for name in (_VIDEOS, _RECORDINGS, self.parts.name)]
+        check_run(folders, [*self.clips, *(p for e in self.entries for p in (e.photo, e.speech, e.real))])
+        ours = re.compile(rf"({'|'.join(s.replace(' ', '-') for s in SYSTEMS)})\.mp4|[0-9a-f]{{24}}\.(npz|json)|\..*")
+        for folder in folders:
+            for path in folder.rglob("*"):
+                if not path.is_dir() and not ours.fullmatch(path.name):
+                    raise OutputError(f"{path} is not from a bench and stays; move it away or choose another folder.")
+        for folder in folders:
+            discard(folder)
 
     def _plan(self) -> dict[str, Any]:
         """Everything that the videos depend on."""

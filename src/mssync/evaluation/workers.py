@@ -82,6 +82,8 @@ class _Worker:
 def _serve(pipe: Connection, work: Work) -> None:
     """Work on what comes through the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the first one decides
+    if sys.platform != "win32":
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # so does the end of a terminal
     threading.Thread(target=_follow_parent, daemon=True).start()
     with suppress(EOFError, OSError):
         while True:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import closing
+from functools import partial
 from importlib.util import find_spec
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 from mssync.errors import InputError, MssyncError, OutputError
 from mssync.evaluation.articulation import BILABIALS, frames_of
 from mssync.evaluation.phones import align, sentence
+from mssync.evaluation.workers import spread
 from mssync.face.topology import TEMPLES
 from mssync.face.tracking import FaceTracker, Track
-from mssync.files import make_folder
+from mssync.files import make_folder, readable_file
 from mssync.media.audio import load_sound
 from mssync.media.video import iter_frames, probe_video
 from mssync.motion.curves import head_angles
@@ -43,6 +44,7 @@ POINTS: Final = "points"
 MIN_FRAMES: Final = 25
 FADED: Final = 0.8  # of the clip's usual brightness; darker first frames are a fade
 FADE_FRAMES: Final = 50
+_DIED: Final = "Its process ended without a word, perhaps for lack of memory; try again with fewer --workers."
 JUMP: Final = 0.25  # temple widths per frame: faster than a head moves
 
 
@@ -60,7 +62,7 @@ def preprocess(
     Yields:
         ``(done, total, name, problem)``; ``problem`` is empty when the clip is good.
     Raises:
-        InputError: there is no video.
+        InputError: there is no video, two of them have one name, or the motion space cannot be used.
         OutputError: a file that is no clip lies where a clip would go.
     """
     if not videos.exists():
@@ -69,6 +71,8 @@ def preprocess(
     paths = sorted(p for p in videos.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES) if videos.is_dir() else [videos]
     if not paths:
         raise InputError(f"There is no video under {videos}; name a folder that holds some.")
+    _refuse_twins([clip_name(path, root) for path in paths], paths)
+    MeshSpace.load(readable_file(space, "motion space"))
     mark = space_mark(space)
     make_folder(out)
     records = read_report(out)
@@ -83,17 +87,26 @@ def preprocess(
     todo = [p for p in paths if not finished(p)]
     _keep_strangers(out, [clip_name(path, root) for path in todo])
     done = len(paths) - len(todo)
-    # Spawned, not forked: the same on every system, and safe beside native thread pools.
-    with ProcessPoolExecutor(
-        max(1, workers), mp_context=get_context("spawn"), initializer=_start_worker, initargs=(space,)
-    ) as pool:
-        jobs = {pool.submit(_one, p, root, out, mark, keep_points): p for p in todo}
-        for job in as_completed(jobs):
-            name = clip_name(jobs[job], root)
-            records[name] = job.result()
-            write_report(out, records)
+    work = partial(_one, root=root, out=out, space=space, mark=mark, keep_points=keep_points)
+    with closing(spread(work, todo, max(1, workers))) as made:
+        for number, record, alive in made:
+            name, problem = clip_name(todo[number], root), _DIED
+            if isinstance(record, OutputError):
+                raise record
+            if alive:
+                records[name], problem = record, record.problem
+                write_report(out, records)
             done += 1
-            yield done, len(paths), name, records[name].problem
+            yield done, len(paths), name, problem
+
+
+def _refuse_twins(names: Sequence[str], paths: Sequence[Path]) -> None:
+    """Refuse two videos that would make one clip; without case, as on some systems two names are then one file."""
+    seen: dict[str, Path] = {}
+    for name, path in zip(names, paths, strict=True):
+        first = seen.setdefault(name.casefold(), path)
+        if first is not path:
+            raise InputError(f"{first} and {path} would make one clip, {name}; give one of them another name.")
 
 
 def _keep_strangers(out: Path, names: Sequence[str]) -> None:
@@ -219,14 +232,11 @@ _tracker: FaceTracker | None = None
 _space: MeshSpace | None = None
 
 
-def _start_worker(space: Path) -> None:
+def _one(path: Path, *, root: Path, out: Path, space: Path, mark: str, keep_points: bool) -> Record | OutputError:
+    """Preprocess one video in a worker, which keeps its tracker for the next one."""
     global _tracker, _space
-    _tracker, _space = FaceTracker(threads=1), MeshSpace.load(space)
-
-
-def _one(path: Path, root: Path, out: Path, mark: str, keep_points: bool) -> Record:
-    """Preprocess one video in a worker."""
-    assert _tracker is not None and _space is not None
+    if _tracker is None or _space is None:
+        _tracker, _space = FaceTracker(threads=1), MeshSpace.load(space)
     name = clip_name(path, root)
     kept = _points_path(out, name)
     try:
@@ -235,8 +245,8 @@ def _one(path: Path, root: Path, out: Path, mark: str, keep_points: bool) -> Rec
         if keep_points and not kept.exists():
             save_points(kept, points)
         save_clip(out / (name + ".npz"), clip)
-    except OutputError:  # the disk is full or closed to us: nothing that the video can be blamed for
-        raise
+    except OutputError as e:  # the disk is full or closed to us: nothing that the video can be blamed for
+        return e
     except MssyncError as e:
         return Record(problem=str(e), space=mark)
     return record
