@@ -21,11 +21,11 @@ from typing import Any
 
 import numpy as np
 from common import RESULTS, machine
-from faults import delayed, encode, held, shuffled, turned
 from marks import percent, real_footage, usable
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
+from spoiled import delayed, encode, held, shuffled, turned
 
 from mssync.evaluation import articulation, head, prosody, silence, sync
 from mssync.evaluation.footage import Footage, read_footage
