@@ -27,7 +27,7 @@ BELOW_CORRIDOR = BASE | {"media", "face", "sessions", "speech", "motion", "rende
 RUNTIME_ROOMS = BELOW_CORRIDOR - BASE | {"voice", "inputs", "animation", "pipeline", "batch"}
 BELOW_PIPELINE = BELOW_CORRIDOR | {"voice", "inputs", "animation"}
 ALLOWED: dict[str, set[str]] = {
-    "errors": set(),
+    "errors": {"texts"},
     "files": {"errors"},
     "texts": set(),
     "downloads": {"errors"},

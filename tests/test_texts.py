@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
+from mssync.errors import InputError
 from mssync.texts import clean
 
 
@@ -32,3 +35,10 @@ def test_signs_that_steer_are_shown_as_such(text: object, shown: str) -> None:
 def test_long_texts_are_cut() -> None:
     assert clean("x" * 300, 10) == "x" * 9 + "…"
     assert clean("x" * 10, 10) == "x" * 10
+
+
+def test_every_error_is_one_harmless_line() -> None:
+    error = InputError("The photo a\x1b[2J\nb.png is \u202eodd\udcff; mend it.")
+    assert str(error) == "The photo a\ufffd[2J b.png is \ufffdodd\ufffd; mend it."
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)  # as from another process
+    assert len(str(InputError("x" * 100_000))) == 4000

@@ -7,16 +7,25 @@ The command line prints the sentence and ends with :attr:`MssyncError.exit_code`
 from __future__ import annotations
 
 import platform
+from typing import Final
+
+from mssync.texts import clean
+
+LONGEST: Final = 4000  # characters of a sentence
 
 
 class MssyncError(Exception):
     """Base of every mistake that the caller can put right.
 
     Args:
-        message: one sentence, naming the file or option and what to do about it.
+        message: one sentence, naming the file or option and what to do about it. Names and texts from files may be
+            in it as they are: what would steer a terminal, or run over lines, is replaced (:mod:`mssync.texts`).
     """
 
     exit_code = 2
+
+    def __init__(self, message: str) -> None:
+        super().__init__(clean(message, LONGEST))
 
 
 class InputError(MssyncError):
