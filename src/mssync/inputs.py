@@ -43,10 +43,11 @@ def load_photo(photo: Photo, size: Size) -> tuple[Image, float]:
     """
     if size is not None and size != "native" and not SIDES[0] <= size <= SIDES[1]:
         raise InputError(f"--size must lie between {SIDES[0]} and {SIDES[1]} pixels or be native, not {size}.")
-    image = load_image(photo) if isinstance(photo, str | os.PathLike) else _held_image(photo)
+    needed = None if size == "native" else size or DEFAULT_SIDE
+    image = load_image(photo, side=needed) if isinstance(photo, str | os.PathLike) else _held_image(photo, needed)
     if image.alpha is not None and image.alpha.max() < SEEN_ALPHA:
         raise InputError(f"{image.name} is fully transparent, so there is nothing to see; give an opaque picture.")
-    native = max(image.width, image.height)
+    native = image.longest or max(image.width, image.height)
     side = native if size == "native" else size or min(native, DEFAULT_SIDE)
     return image.resized(side), side / native
 
@@ -104,13 +105,13 @@ def _lying(name: str, turn: float) -> InputError:
     )
 
 
-def _held_image(photo: object) -> Image:
+def _held_image(photo: object, side: int | None) -> Image:
     """A photo that is no file name."""
     if isinstance(photo, Pil.Image):
-        return upright_rgb(photo, "the photo")
+        return upright_rgb(photo, "the photo", side)
     content = content_of(photo, "photo")
     if content is not None:
-        return load_image(content)
+        return load_image(content, side=side)
     pixels = pixels_of(array_of(photo, "photo"))
     alpha = np.ascontiguousarray(pixels[..., 3]) if pixels.shape[2] == 4 else None
     return Image(np.ascontiguousarray(pixels[..., :3]), alpha, "the photo")

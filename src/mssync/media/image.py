@@ -6,7 +6,7 @@ import io
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 
 import numpy as np
@@ -18,6 +18,7 @@ from PIL.PngImagePlugin import PngInfo
 from mssync.errors import InputError
 from mssync.files import PathLike, readable_file, replacing
 from mssync.media.kinds import misplaced
+from mssync.media.large import divided, fraction, load_fraction
 
 _WARNINGS = Lock()
 
@@ -46,11 +47,13 @@ class Image:
         rgb: (H, W, 3) uint8, C-contiguous.
         alpha: (H, W) uint8, 255 = opaque; ``None`` when the whole picture is opaque.
         name: the file's name, for messages.
+        longest: longer side in pixels of the picture as it was given, where it was read smaller; 0: it is whole.
     """
 
     rgb: NDArray[np.uint8]
     alpha: NDArray[np.uint8] | None = None
     name: str = "picture"
+    longest: int = 0
 
     @property
     def height(self) -> int:
@@ -84,7 +87,7 @@ class Image:
         return Image(np.ascontiguousarray(small[..., :3]), alpha, self.name)
 
 
-def load_image(path: PathLike | bytes, max_pixels: int = MAX_PIXELS) -> Image:
+def load_image(path: PathLike | bytes, max_pixels: int = MAX_PIXELS, side: int | None = None) -> Image:
     """Read a photo: JPEG, PNG, WebP, GIF and other animations (first frame), BMP, TIFF, AVIF.
 
     16-bit, greyscale, palette and CMYK pictures become 8-bit RGB, an embedded colour profile is converted to
@@ -93,6 +96,8 @@ def load_image(path: PathLike | bytes, max_pixels: int = MAX_PIXELS) -> Image:
     Args:
         path: the file, or what it holds.
         max_pixels: the largest width x height accepted.
+        side: longer side that is needed at least; a very large picture is then read at a fraction of its size, in
+            a fraction of the memory (see :mod:`mssync.media.large`).
 
     Raises:
         InputError: no such file, empty, damaged, not a picture, or too large.
@@ -104,11 +109,16 @@ def load_image(path: PathLike | bytes, max_pixels: int = MAX_PIXELS) -> Image:
     too_large = f"{named} has over {max_pixels / 1e6:g} megapixels; make it smaller (12 are plenty)."
     with _quiet_pillow():
         try:
-            with Pil.open(opened, formats=formats) as picture:
+            # By its name Pillow would map some TIFF files into memory, and then not turn them as their tag says.
+            handle = io.BytesIO(path) if isinstance(path, bytes) else readable_file(path, "photo").open("rb")
+            with handle, Pil.open(handle, formats=formats) as picture:
                 if picture.width * picture.height > max_pixels:
                     raise InputError(too_large)
-                picture.load()
-                return upright_rgb(picture, name)
+                longest = max(picture.size)
+                loaded = load_fraction(picture, opened, side)
+                return replace(
+                    _upright(loaded, _turn(picture), name), longest=longest if max(loaded.size) < longest else 0
+                )
         except InputError:
             raise
         except Pil.DecompressionBombError as error:
@@ -119,7 +129,9 @@ def load_image(path: PathLike | bytes, max_pixels: int = MAX_PIXELS) -> Image:
                 or InputError(f"{named} is damaged or not a picture of a known kind; save it as JPEG or PNG.")
             ) from error
         except Exception as error:  # damaged files make Pillow's readers raise nearly any type
-            raise InputError(f"{named} is damaged or cut off; save it again as JPEG or PNG.") from error
+            cut = "truncated" in str(error).lower() or isinstance(error, EOFError)
+            cause = " (its end is missing); copy or download it again" if cut else "; save it again as JPEG or PNG"
+            raise InputError(f"{named} is damaged or cut off{cause}.") from error
 
 
 @contextmanager
@@ -140,12 +152,23 @@ def _quiet_pillow() -> Iterator[None]:
                 warnings.warn_explicit(note.message, note.category, note.filename, note.lineno)
 
 
-def upright_rgb(picture: Pil.Image, name: str) -> Image:
-    """Turn a decoded Pillow picture of any mode into an :class:`Image`."""
+def upright_rgb(picture: Pil.Image, name: str, side: int | None = None) -> Image:
+    """Turn a decoded Pillow picture of any mode into an :class:`Image`; ``side`` as for :func:`load_image`."""
+    picture.load()  # a TIFF turns itself
+    divisor = fraction(picture.size, side)
+    small = picture if divisor == 1 else divided(picture, divisor)
+    return replace(_upright(small, _turn(picture), name), longest=0 if divisor == 1 else max(picture.size))
+
+
+def _turn(picture: Pil.Image) -> Pil.Transpose | None:
+    """What makes the picture upright, by its EXIF data."""
     try:
-        turn = _UPRIGHT.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
+        return _UPRIGHT.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # unreadable EXIF is no reason to refuse the picture
-        turn = None
+        return None
+
+
+def _upright(picture: Pil.Image, turn: Pil.Transpose | None, name: str) -> Image:
     profile = picture.info.get("icc_profile")
     alpha: Pil.Image | None = None
     if picture.mode[0] in "IF":
