@@ -29,6 +29,18 @@ MAX_FACES: Final = 16
 SEEN_ALPHA: Final = 32
 
 
+def check_size(size: Size) -> None:
+    """Raise InputError for a size that no video can have."""
+    if size is not None and size != "native" and not SIDES[0] <= size <= SIDES[1]:
+        raise InputError(f"--size must lie between {SIDES[0]} and {SIDES[1]} pixels or be native, not {size}.")
+
+
+def check_face_number(number: int) -> None:
+    """Raise InputError for a number that no face can have."""
+    if number < 1:
+        raise InputError(f"--face counts from 1 (the largest), so {number} is none; choose another.")
+
+
 def load_photo(photo: Photo, size: Size) -> tuple[Image, float]:
     """Read a photo and bring it to its size.
 
@@ -41,8 +53,7 @@ def load_photo(photo: Photo, size: Size) -> tuple[Image, float]:
     Raises:
         InputError: the photo cannot be used, or the size is out of range.
     """
-    if size is not None and size != "native" and not SIDES[0] <= size <= SIDES[1]:
-        raise InputError(f"--size must lie between {SIDES[0]} and {SIDES[1]} pixels or be native, not {size}.")
+    check_size(size)
     needed = None if size == "native" else size or DEFAULT_SIDE
     image = load_image(photo, side=needed) if isinstance(photo, str | os.PathLike) else _held_image(photo, needed)
     if image.alpha is not None and image.alpha.max() < SEEN_ALPHA:
@@ -63,8 +74,7 @@ def choose_face(tracker: FaceTracker, image: Image, number: int, scale: float) -
     Raises:
         InputError: there is no such face, or it is too small or cut off.
     """
-    if number < 1:
-        raise InputError(f"--face counts from 1 (the largest), so {number} is none; choose another.")
+    check_face_number(number)
     faces = tracker.detect(image.rgb, max_faces=MAX_FACES)
     turn = tracker.lying(image.rgb)
     if turn is not None and abs(turn) > MAX_ROLL:

@@ -114,6 +114,19 @@ def test_a_list_may_not_be_endless(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         read_pairs(tmp_path / "pairs.csv", None, OUT, ".mp4")
 
 
+def test_folders_without_a_name_in_common(tmp_path: Path) -> None:
+    photos, voices = touch(tmp_path / "p", "a.jpg", "b.jpg"), touch(tmp_path / "v", "c.wav")
+    with pytest.raises(InputError, match="name them alike"):
+        read_pairs(photos, voices, OUT, ".mp4")
+
+
+def test_a_workbook_is_told_how_to_become_a_list(tmp_path: Path) -> None:
+    (tmp_path / "pairs.xlsx").write_bytes(b"PK\x03\x04 and the rest of a workbook")
+    assert is_batch(tmp_path / "pairs.xlsx", None)
+    with pytest.raises(InputError, match="save it as CSV"):
+        read_pairs(tmp_path / "pairs.xlsx", None, OUT, ".mp4")
+
+
 def test_a_folder_and_a_file(tmp_path: Path) -> None:
     photos, voices = touch(tmp_path / "p", "a.jpg", "b.png"), touch(tmp_path / "v", "x.wav", "y.mp4")
     voice, photo = Path("hello.wav"), Path("me.jpg")
@@ -190,6 +203,7 @@ def test_lists_as_spreadsheets_of_all_countries_save_them(tmp_path: Path, encodi
     [
         (b"bild;ton\na.png;b.wav\n", "'bild;ton'"),
         (b" ", "is empty; begin"),
+        (b"PK\x03\x04 and the rest of a workbook", "save it as CSV"),
         (b"photo,speech\n", "no pair"),
         (b'photo,speech\n"a.png,b.wav\nc.png,d.wav\n', "Line 3"),
     ],

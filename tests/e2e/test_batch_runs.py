@@ -128,6 +128,43 @@ def test_a_csv_that_is_none(mssync_cli: Run, tmp_path: Path, table: str) -> None
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--seed", -1),
+        ("--head", 9),
+        ("--size", 3),
+        ("--face", 0),
+        ("--head-from", "me.png"),
+        ("--head-from", "none.npz"),
+    ],
+)
+def test_an_option_that_suits_no_pair_is_said_once(
+    mssync_cli: Run, photo: Path, short_voice: Path, tmp_path: Path, option: str, value: object
+) -> None:
+    for name in ("me.png", "you.png"):
+        shutil.copy(photo, tmp_path / name)
+    value = tmp_path / value if isinstance(value, str) else value
+    done = mssync_cli("animate", tmp_path, short_voice, "-o", tmp_path / "out", option, value)
+    assert done.code == 2 and done.err.count("\n") == 1 and not (tmp_path / "out").exists()
+
+
+def test_folders_of_frames_are_left_when_they_are_whole(
+    mssync_cli: Run, photo: Path, short_voice: Path, tmp_path: Path
+) -> None:
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    for name in ("a.png", "b.png"):
+        shutil.copy(photo, photos / name)
+    words = ("animate", photos, short_voice, "-o", out, "--background", "none", "--skip-existing")
+    assert mssync_cli(*words).code == 0
+    shutil.rmtree(out / "b")
+    (out / "b").mkdir()
+    done = mssync_cli(*words)
+    assert done.code == 0 and "1 of 2 pairs made, 1 skipped" in done.out
+    assert len(list((out / "b").glob("*.png"))) == len(list((out / "a").glob("*.png"))) == 15
+
+
 def test_motions_and_curves_of_every_pair(mssync_cli: Run, photo: Path, short_voice: Path, tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()

@@ -147,6 +147,10 @@ def _by_name(photos: Path, voices: Path, to: Folders) -> list[Pair]:
     ):
         for path in paths:
             named.setdefault(path.stem, []).append(path)
+    if left and right and not left.keys() & right.keys():
+        raise InputError(
+            f"No photo in {photos} has the name of a recording in {voices}; name them alike, as anna.jpg and anna.wav."
+        )
     pairs = []
     for stem in sorted(left.keys() | right.keys()):
         ours, theirs = left.get(stem, []), right.get(stem, [])

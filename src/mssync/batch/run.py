@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from mssync.batch.pairs import Folders, Pair, checked
-from mssync.batch.work import Outcome, Work, attempt, make_folder
+from mssync.batch.work import Outcome, Work, attempt, check, make_folder
 from mssync.batch.workers import MAX_WORKERS, spread
 from mssync.errors import InputError
 from mssync.pipeline import TalkingHead
@@ -32,10 +32,11 @@ def make_all(
     Yields:
         what became of each pair: first of those whose files cannot be read, then as they are finished.
     Raises:
-        MssyncError: the folders cannot be made, or the model cannot be used.
+        MssyncError: an option is out of its range, the folders cannot be made, or the model cannot be used.
     """
     if not 1 <= workers <= MAX_WORKERS:
         raise InputError(f"--workers must lie between 1 and {MAX_WORKERS}, not {workers}.")
+    check(work)
     todo = []
     for number, pair in enumerate(map(checked, pairs)):
         if pair.problem:

@@ -12,7 +12,9 @@ from typing import Final
 from mssync.errors import InputError
 from mssync.files import readable_file
 
-TABLE_ENDINGS: Final = (".csv", ".tsv", ".tab", ".txt")
+# Workbooks are lists too, but must be saved as text first.
+TABLE_ENDINGS: Final = (".csv", ".tsv", ".tab", ".txt", ".xlsx", ".xls", ".ods", ".numbers")
+_WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
 MAX_BYTES: Final = 32 * 2**20
 DELIMITERS: Final = ",;\t|"
 
@@ -79,6 +81,8 @@ def _text(table: Path) -> str:
         raise InputError(f"The list {table} cannot be read ({error.strerror}); check its rights.") from error
     if len(data) > MAX_BYTES:
         raise InputError(f"The list {table} has over {MAX_BYTES // 2**20} MB; cut it into several files.")
+    if data.startswith(_WORKBOOKS):
+        raise InputError(f"The list {table} is a workbook or an archive; save it as CSV and give that.")
     return _decoded(data)
 
 

@@ -13,10 +13,13 @@ from typing import Final
 from mssync.batch.names import numbered
 from mssync.batch.pairs import Pair
 from mssync.errors import InputError, MssyncError
-from mssync.files import check_run, ready_file, write_error
+from mssync.files import check_run, readable_file, ready_file, write_error
+from mssync.inputs import check_face_number, check_size
 from mssync.media.sinks import is_frame_folder
 from mssync.media.targets import ready_video
 from mssync.motion.curves import export_curves
+from mssync.motion.generator import MotionOptions
+from mssync.motion.space import Motion
 from mssync.pipeline import Options, TalkingHead
 
 MAX_TAKES: Final = 1000
@@ -103,15 +106,32 @@ class Outcome:
         return "made" if self.made else "skipped"
 
 
+def check(work: Work) -> None:
+    """Refuse what would fail with every pair, before any is begun.
+
+    Raises:
+        InputError: an option is out of its range, or the recorded head cannot be used.
+    """
+    if not 1 <= work.takes <= MAX_TAKES:
+        raise InputError(f"--takes must lie between 1 and {MAX_TAKES}, not {work.takes}.")
+    options = work.options
+    seed = options.get("seed", 0)
+    for one in (seed, seed + work.takes - 1):
+        MotionOptions(one, options.get("head", 1.0), options.get("mouth", 1.0), options.get("blink", 1.0))
+    check_size(options.get("size"))
+    check_face_number(options.get("face", 1))
+    recorded = options.get("head_from")
+    if recorded is not None and not isinstance(recorded, Motion):
+        Motion.load(readable_file(recorded, "motion"))
+
+
 def ready(pair: Pair, work: Work) -> list[Take]:
     """The takes of a pair of which something is to be written, each name checked before the first one is begun.
 
     Raises:
         OutputError: an output cannot be written, exists already, or is an input.
-        InputError: there are too many takes, or a motion file has another ending.
+        InputError: a motion file or a table has another ending.
     """
-    if not 1 <= work.takes <= MAX_TAKES:
-        raise InputError(f"--takes must lie between 1 and {MAX_TAKES}, not {work.takes}.")
     if work.make_folders:
         for path in pair.outputs:
             make_folder(path.parent)
@@ -204,6 +224,6 @@ def _takes(pair: Pair, work: Work) -> Iterator[Take]:
 def _whole(out: Path) -> bool:
     """Whether an output is there; whatever stands under its own name is whole."""
     try:
-        return is_frame_folder(out) if out.is_dir() else os.path.lexists(out)
+        return is_frame_folder(out) and any(out.iterdir()) if out.is_dir() else os.path.lexists(out)
     except OSError:
         return False

@@ -110,7 +110,7 @@ def animate(
     goes on with `--skip-existing`: only whole videos ever stand under their names.
     """
     from mssync.batch.pairs import Folders, Pair, is_batch, read_pairs
-    from mssync.batch.work import Work, make, ready
+    from mssync.batch.work import Work, check, make, ready
 
     options: Options = {
         "seed": seed, "head": 0.0 if still else head, "mouth": mouth, "blink": blink, "size": parse_size(size),
@@ -124,6 +124,7 @@ def animate(
         return
     if speech is None:
         raise InputError(f"Name the speech for {photo}: mssync animate PHOTO SPEECH -o OUT.mp4.")
+    check(work)
     pair = Pair(photo, speech, out, motion_out, curves_out)
     left = ready(pair, work)
     if not left:
@@ -138,11 +139,7 @@ def animate(
 def _make_many(pairs: Sequence[Pair], to: Folders, work: Work, load: Callable[[], TalkingHead], workers: int) -> None:
     """Make the pairs under progress bars; what became of each is told at once, and in a table at the end."""
     from mssync.batch.run import SHOWN, make_all, summary
-    from mssync.files import readable_file
 
-    head_from = work.options["head_from"]
-    if isinstance(head_from, Path):
-        readable_file(head_from, "motion")
     outcomes: dict[int, Outcome] = {}
     failed = 0
     with (
