@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -128,3 +130,21 @@ def test_a_bench_throws_away_only_what_a_bench_made(tmp_path: Path) -> None:
         Bench(head, out, [inside], [], 0, 256)._begin_anew()  # type: ignore[arg-type]
     bench._begin_anew()
     assert list(out.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no such call here")
+def test_the_number_of_processors_changes_no_byte(photo: Path, short_voice: Path, tmp_path: Path) -> None:
+    cpus = sorted(os.sched_getaffinity(0))
+    if len(cpus) < 2:
+        pytest.skip("needs two processors")
+    code = "import os, runpy, sys; os.sched_setaffinity(0, {int(n) for n in sys.argv.pop(1).split(',')}); "
+    code += "runpy.run_module('mssync', run_name='__main__')"
+    free = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+    made = set()
+    for number, chosen in enumerate((cpus[:1], cpus[:2])):
+        words = ["animate", photo, short_voice, "-o", tmp_path / f"{number}.mp4", "--motion-out", tmp_path / "m.npz"]
+        subprocess.run(
+            [sys.executable, "-c", code, ",".join(map(str, chosen)), *map(str, words), "--force"], env=free, check=True
+        )
+        made.add(((tmp_path / f"{number}.mp4").read_bytes(), (tmp_path / "m.npz").read_bytes()))
+    assert len(made) == 1

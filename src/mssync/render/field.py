@@ -60,7 +60,7 @@ class HeadField:
         """
         forward = (_moved(self.grid, rigid) - self.grid[..., :2]) * self.share
         rest = points[_OVAL, :2] - self.oval[:, :2] - (_moved(self.oval, rigid) - self.oval[:, :2]) * self.oval_share
-        forward += (self.spread @ rest.astype(np.float32)).reshape(forward.shape)
+        forward += _product(self.spread, rest.astype(np.float32)).reshape(forward.shape)
         # In units of the grid from here: source s of target t solves s + f(s) = t.
         flow = np.ascontiguousarray(forward / self.step)
         h, w = flow.shape[:2]
@@ -92,12 +92,12 @@ def head_field(points: Array, size: tuple[int, int], step: int, fade: tuple[bool
     high = float(np.linalg.norm(down))
     down = down / max(high, 1e-6)
     unit = _kernel(oval[:, :2], oval[:, :2], high)
-    spread = _kernel(flat.reshape(-1, 2), oval[:, :2], high) @ np.linalg.inv(unit).astype(np.float32)
+    spread = _product(_kernel(flat.reshape(-1, 2), oval[:, :2], high), np.linalg.inv(unit).astype(np.float32))
     back = float((points[:, 2] - too_deep(points))[list(TEMPLES)].mean())
     contour = np.ascontiguousarray(oval[:, :2]).reshape(-1, 1, 2)
     outside = np.array([-cv2.pointPolygonTest(contour, (float(a), float(b)), True) for a, b in flat.reshape(-1, 2)])
     outside = np.maximum(outside, 0.0).astype(np.float32)
-    depth = back + spread @ (oval[:, 2] - back)
+    depth = back + _product(spread, (oval[:, 2] - back)[:, None])[:, 0]
     depth += _MAX_DEPTH * high * (1 - np.exp(-outside * _DEPTH / (_MAX_DEPTH * high)))
     share = _share(flat, points[_CHIN, :2], oval[:, :2].mean(0), down, high)
     window = _window(flat, size, fade, 0.25 * high)
@@ -149,3 +149,8 @@ def _window(places: Array, size: tuple[int, int], fade: tuple[bool, bool, bool, 
 def _smooth(t: Array) -> Array:
     t = np.clip(t, 0.0, 1.0)
     return np.asarray(t * t * (3 - 2 * t), np.float32)
+
+
+def _product(a: Array, b: Array) -> Array:
+    """``a @ b``, digit for digit the same on any number of processors, which a BLAS library does not promise."""
+    return np.asarray(np.einsum("nk,km->nm", a, b, optimize=False), np.float32)
