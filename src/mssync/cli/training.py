@@ -58,23 +58,30 @@ def preprocess(
     taken out when the clip is used, clips that agree with their sound nowhere are dropped. report.json and report.png
     tell all. A bad video is reported and skipped; the exit code is 2 when there was one.
     """
+    from mssync.evaluation.judge import Judge
+    from mssync.files import make_folder
     from mssync.models import load_model, shipped_syncer
     from mssync.training.overview import draw_overview
     from mssync.training.preprocess import preprocess as run
     from mssync.training.settle import settle
+    from mssync.training.videos import alone, find_videos
 
     failed = done = 0
-    with progress("clips") as update:
-        chosen = space or load_model().file("space.npz")
-        for done, total, name, problem in run(videos, out, chosen, workers=workers, keep_points=points):
-            update(done, total)
-            if problem:
-                failed += 1
-                say(f"Skipped: {name}: {problem}")
     pyramid = None if syncer == "none" else Path(syncer) if syncer else shipped_syncer()
-    with progress("offsets") as update:
-        records = settle(out, pyramid, update)
-    draw_overview(records, out / "report.png")
+    if pyramid is not None:
+        Judge.load(pyramid)  # hours before it is needed
+    find_videos(videos)
+    with alone(make_folder(out)):
+        with progress("clips") as update:
+            chosen = space or load_model().file("space.npz")
+            for done, total, name, problem in run(videos, out, chosen, workers=workers, keep_points=points):
+                update(done, total)
+                if problem:
+                    failed += 1
+                    say(f"Skipped: {name}: {problem}")
+        with progress("offsets") as update:
+            records = settle(out, pyramid, update)
+        draw_overview(records, out / "report.png")
     moved = sum(bool(r.offset) for r in records.values())
     unclear = sum(r.clear is False for r in records.values())
     good = sum(not r.problem for r in records.values())

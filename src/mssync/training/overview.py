@@ -8,10 +8,19 @@ from typing import Any, Final
 import numpy as np
 
 from mssync.files import written_aside
+from mssync.texts import clean
 from mssync.training.index import Record
 
 ANGLES: Final = ("yaw", "pitch", "roll")
 MOST: Final = 40
+LONGEST: Final = 40  # characters of a name
+BOX: Final = "\u25a1"
+# The first comes with Matplotlib; the others, where they are installed, have the letters of other scripts.
+FONTS: Final = (
+    "DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "WenQuanYi Micro Hei", "PingFang SC",
+    "Hiragino Sans", "Microsoft YaHei", "SimHei", "Yu Gothic", "Malgun Gothic", "Apple SD Gothic Neo",
+    "Arial Unicode MS", "Noto Sans Arabic", "Noto Sans Devanagari", "Noto Sans Thai", "Noto Sans Hebrew",
+)  # fmt: skip
 
 
 def draw_overview(records: dict[str, Record], out: Path) -> Path:
@@ -66,7 +75,29 @@ def _speakers(axis: Any, good: dict[str, Record]) -> None:
         who = name.rsplit("/", 1)[0] if "/" in name else name
         minutes[who] = minutes.get(who, 0.0) + r.seconds / 60
     longest = sorted(minutes.items(), key=lambda x: -x[1])[:MOST]
-    axis.barh([w for w, _ in longest][::-1], [m for _, m in longest][::-1], color="#1f6fb4")
+    longest = longest[::-1]
+    axis.barh(range(len(longest)), [m for _, m in longest], color="#1f6fb4")
+    families = fonts()
+    axis.set_yticks(range(len(longest)), labels=[drawable(w, families) for w, _ in longest])
+    for label in axis.get_yticklabels():
+        label.set_parse_math(False)  # a $ in a name is a $
+        label.set_fontfamily(families)
     axis.set_xscale("log")
     axis.set_xlabel(f"minutes per speaker ({len(minutes)} in all)")
     axis.tick_params(axis="y", labelsize=5)
+
+
+def fonts() -> list[str]:
+    """The fonts of this computer that names are drawn in: the first that has a letter draws it."""
+    from matplotlib.font_manager import fontManager
+
+    there = {f.name for f in fontManager.ttflist}
+    return [f for f in FONTS if f in there]
+
+
+def drawable(name: str, families: list[str]) -> str:
+    """A name in letters that the fonts have: any other becomes a box."""
+    from matplotlib.font_manager import findfont, get_font
+
+    drawn = [get_font(findfont(f)) for f in families]
+    return "".join(c if any(f.get_char_index(ord(c)) for f in drawn) else BOX for c in clean(name, LONGEST))

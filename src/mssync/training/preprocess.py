@@ -9,9 +9,11 @@ between sound and picture are settled afterwards (:mod:`mssync.training.settle`)
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -19,13 +21,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mssync.errors import InputError, MssyncError, OutputError
+from mssync.errors import AssetError, InputError, MssyncError, OutputError
 from mssync.evaluation.articulation import BILABIALS, frames_of
 from mssync.evaluation.phones import align, sentence
 from mssync.evaluation.workers import spread
 from mssync.face.topology import TEMPLES
 from mssync.face.tracking import FaceTracker, Track
-from mssync.files import make_folder, readable_file
+from mssync.files import discard, make_folder, readable_file
 from mssync.media.audio import load_sound
 from mssync.media.video import iter_frames, probe_video
 from mssync.motion.curves import head_angles
@@ -34,17 +36,18 @@ from mssync.motion.space import FPS
 from mssync.speech.activity import speech_probability
 from mssync.speech.features import SAMPLES_PER_FRAME, STEPS_PER_FRAME, default_features
 from mssync.speech.logmel import log_mel
+from mssync.texts import clean
 from mssync.training.clips import Clip, Points, is_clip, load_points, save_clip, save_points
 from mssync.training.index import PICTURE, REPORT, Record, read_report, write_report
+from mssync.training.videos import find_videos
 
 Array = NDArray[np.float32]
 
-VIDEO_SUFFIXES: Final = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".m4v"}
 POINTS: Final = "points"
+_DIED: Final = "Its process ended without a word, perhaps for lack of memory; try again with fewer --workers."
 MIN_FRAMES: Final = 25
 FADED: Final = 0.8  # of the clip's usual brightness; darker first frames are a fade
 FADE_FRAMES: Final = 50
-_DIED: Final = "Its process ended without a word, perhaps for lack of memory; try again with fewer --workers."
 JUMP: Final = 0.25  # temple widths per frame: faster than a head moves
 
 
@@ -62,56 +65,66 @@ def preprocess(
     Yields:
         ``(done, total, name, problem)``; ``problem`` is empty when the clip is good.
     Raises:
-        InputError: there is no video, two of them have one name, or the motion space cannot be used.
-        OutputError: a file that is no clip lies where a clip would go.
+        InputError: there is no video, or no motion space.
+        AssetError: the motion space is damaged, or a model file is.
+        OutputError: a file that is no clip lies where a clip would go, or nothing can be written.
     """
-    if not videos.exists():
-        raise InputError(f"There is no video or folder {videos}; check the name.")
-    root = videos if videos.is_dir() else videos.parent
-    paths = sorted(p for p in videos.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES) if videos.is_dir() else [videos]
-    if not paths:
-        raise InputError(f"There is no video under {videos}; name a folder that holds some.")
-    _refuse_twins([clip_name(path, root) for path in paths], paths)
-    MeshSpace.load(readable_file(space, "motion space"))
+    named = find_videos(videos)
     mark = space_mark(space)
+    MeshSpace.load(space)
     make_folder(out)
     records = read_report(out)
+    _forget_twins(out, records, named)
 
-    def finished(path: Path) -> bool:
-        name = clip_name(path, root)
+    def finished(name: str) -> bool:
         record = records.get(name)
         if record is None or record.space != mark:
             return False
-        return bool(record.problem) or not keep_points or _points_path(out, name).exists()
+        if record.problem:
+            return True
+        return _clip_path(out, name).exists() and (not keep_points or _points_path(out, name).exists())
 
-    todo = [p for p in paths if not finished(p)]
-    _keep_strangers(out, [clip_name(path, root) for path in todo])
-    done = len(paths) - len(todo)
-    work = partial(_one, root=root, out=out, space=space, mark=mark, keep_points=keep_points)
-    with closing(spread(work, todo, max(1, workers))) as made:
-        for number, record, alive in made:
-            name, problem = clip_name(todo[number], root), _DIED
-            if isinstance(record, OutputError):
+    todo = [name for name in named if not finished(name)]
+    _keep_strangers(out, todo)
+    done = len(named) - len(todo)
+    tasks = [Task(named[name], name, out, space, mark, keep_points) for name in todo]
+    with closing(spread(_one, tasks, max(1, workers))) as made:
+        for number, outcome, alive in made:
+            name, path = todo[number], named[todo[number]]
+            record, notes = outcome if alive else (_DIED, ())
+            if isinstance(record, MssyncError):
                 raise record
-            if alive:
-                records[name], problem = record, record.problem
+            for note in notes:
+                warnings.warn(f"{name}: {_plain(note, path)}", stacklevel=2)
+            if isinstance(record, Record):
+                record = replace(record, problem=_plain(record.problem, path))
+                records[name] = record
                 write_report(out, records)
             done += 1
-            yield done, len(paths), name, problem
+            yield done, len(named), name, record.problem if isinstance(record, Record) else clean(record, 400)
 
 
-def _refuse_twins(names: Sequence[str], paths: Sequence[Path]) -> None:
-    """Refuse two videos that would make one clip; without case, as on some systems two names are then one file."""
-    seen: dict[str, Path] = {}
-    for name, path in zip(names, paths, strict=True):
-        first = seen.setdefault(name.casefold(), path)
-        if first is not path:
-            raise InputError(f"{first} and {path} would make one clip, {name}; give one of them another name.")
+def _plain(text: str, path: Path) -> str:
+    """A sentence without the folders of this computer: they are nobody's business who gets the report."""
+    return clean(text.replace(str(path), path.name), 400)
+
+
+def _forget_twins(out: Path, records: dict[str, Record], named: dict[str, Path]) -> None:
+    """Remove clips of names that mean no single video any more, since another of the same name but for the ending came.
+
+    Both are made anew, under names with their endings.
+    """
+    for name, path in named.items():
+        short = name.removesuffix(path.suffix)
+        if short != name and short in records and short not in named:
+            del records[short]
+            discard(_clip_path(out, short))
+            discard(_points_path(out, short))
 
 
 def _keep_strangers(out: Path, names: Sequence[str]) -> None:
     """Refuse to write over what preprocessing did not make."""
-    targets = [out / (name + ".npz") for name in names]
+    targets = [_clip_path(out, name) for name in names]
     strange = [path for path in targets if path.exists() and not is_clip(path)]
     if not (out / REPORT).exists() and (out / PICTURE).exists():
         strange.append(out / PICTURE)
@@ -120,13 +133,14 @@ def _keep_strangers(out: Path, names: Sequence[str]) -> None:
 
 
 def space_mark(space: Path) -> str:
-    """Tells motion spaces apart: the first letters of the file's sha256."""
-    return hashlib.sha256(space.read_bytes()).hexdigest()[:12]
+    """Tells motion spaces apart: the first letters of the file's sha256.
 
-
-def clip_name(path: Path, root: Path) -> str:
-    """A clip's name: its path relative to the root, without suffix, with forward slashes."""
-    return path.relative_to(root).with_suffix("").as_posix()
+    Raises:
+        InputError: there is no such file.
+    """
+    readable_file(space, "motion space")
+    with space.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
 
 def track_video(path: Path, tracker: FaceTracker) -> Points:
@@ -228,28 +242,60 @@ def _points_path(out: Path, name: str) -> Path:
     return out / POINTS / (name + ".npz")
 
 
-_tracker: FaceTracker | None = None
-_space: MeshSpace | None = None
+def _clip_path(out: Path, name: str) -> Path:
+    return out / (name + ".npz")
 
 
-def _one(path: Path, *, root: Path, out: Path, space: Path, mark: str, keep_points: bool) -> Record | OutputError:
-    """Preprocess one video in a worker, which keeps its tracker for the next one."""
-    global _tracker, _space
-    if _tracker is None or _space is None:
-        _tracker, _space = FaceTracker(threads=1), MeshSpace.load(space)
-    name = clip_name(path, root)
-    kept = _points_path(out, name)
-    try:
-        points = load_points(kept) if kept.exists() else track_video(path, _tracker)
-        clip, record = make_clip(name, points, load_sound(path), _space, mark)
-        if keep_points and not kept.exists():
-            save_points(kept, points)
-        save_clip(out / (name + ".npz"), clip)
-    except OutputError as e:  # the disk is full or closed to us: nothing that the video can be blamed for
-        return e
-    except MssyncError as e:
-        return Record(problem=str(e), space=mark)
-    return record
+@dataclass(frozen=True)
+class Task:
+    """One video for a worker.
+
+    Attributes:
+        path: the video.
+        name: of its clip.
+        out: folder of the clips.
+        space, mark: file of the motion space, and its mark.
+        keep_points: whether the tracked points are kept.
+    """
+
+    path: Path
+    name: str
+    out: Path
+    space: Path
+    mark: str
+    keep_points: bool
+
+
+@cache
+def _tools(space: Path) -> tuple[FaceTracker, MeshSpace]:
+    """What a worker needs for every video, made once."""
+    return FaceTracker(threads=1), MeshSpace.load(space)
+
+
+def _one(task: Task) -> tuple[Record | MssyncError | str, Sequence[str]]:
+    """Preprocess one video in a worker.
+
+    Returns:
+        the record and what there is to note; instead of the record an error that ends the work, since it is not the
+        video's own, or what went wrong and may go well another time.
+    """
+    kept = _points_path(task.out, task.name)
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always")
+        try:
+            tracker, space = _tools(task.space)
+            points = load_points(kept) if kept.exists() else track_video(task.path, tracker)
+            clip, record = make_clip(task.name, points, load_sound(task.path), space, task.mark)
+            if task.keep_points and not kept.exists():
+                save_points(kept, points)
+            save_clip(_clip_path(task.out, task.name), clip)
+        except (OutputError, AssetError) as e:  # a full disk, a damaged model: the video cannot be blamed for it
+            return e, ()
+        except MssyncError as e:
+            return Record(str(e), task.mark), ()
+        except Exception as e:  # one video of thousands must not end the work of hours
+            return f"An error of mssync itself ({type(e).__name__}: {e}); please report it.", ()
+    return record, [str(n.message) for n in notes if issubclass(n.category, UserWarning)]
 
 
 def load_all_points(out: Path, names: Sequence[str]) -> Iterable[tuple[str, Points]]:
