@@ -131,6 +131,8 @@ def _serve(pipe: Connection, load: Load, work: Work) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the first one decides
     if sys.platform != "win32":
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # so does the end of a terminal
+    if sys.platform != "win32":
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # so does the end of a terminal
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     head: TalkingHead | None = None
 

@@ -51,12 +51,11 @@ def say(sentence: str) -> None:
         print(clean(sentence, LONGEST), file=sys.stderr, flush=True)
 
 
-def tell(text: str) -> None:
-    """Results on stdout, line by line. Where they cannot be written the work goes on; see :func:`told_all`."""
+def tell(line: str) -> None:
+    """One line of results on stdout. Where it cannot be written the work goes on; see :func:`told_all`."""
     global _untold
     try:
-        for line in text.splitlines():
-            print(clean(line, LONGEST), flush=True)
+        print(clean(line, LONGEST), flush=True)
     except OSError as error:
         # What is left in its buffer must not be tried again at the end.
         sys.stdout = open(os.devnull, "w", encoding="utf-8", errors="backslashreplace")  # noqa: PTH123, SIM115
