@@ -14,7 +14,7 @@ import pytest
 
 from mssync.errors import AssetError, InputError
 from mssync.manifest import BANDS, COURSE, FILES, HEAD_COLUMNS, OTHER_COLUMNS
-from mssync.models import load_model, shipped_models
+from mssync.models import load_model, shipped_models, write_manifest
 from mssync.motion.blinks import COURSE_AFTER, COURSE_BEFORE
 from mssync.motion.columns import EYES, HEAD
 from mssync.motion.generator import MotionGenerator, MotionOptions
@@ -105,6 +105,12 @@ def test_json_that_is_no_manifest(copy: Path, text: str) -> None:
     (copy / "manifest.json").write_text(text, "utf-8")
     with pytest.raises(AssetError, match=r"manifest\.json"):
         load_model(copy)
+
+
+def test_a_run_without_a_score_makes_a_model_that_loads(copy: Path) -> None:
+    facts = json.loads((copy / "manifest.json").read_text()) | {"recipe": {"best_dev_score": float("inf")}}
+    write_manifest(copy, {k: v for k, v in facts.items() if k not in ("format", "version", "files")})
+    assert load_model(copy).manifest["recipe"] == {"best_dev_score": None}
 
 
 def test_bounds_of_the_manifest_are_those_of_the_rooms() -> None:

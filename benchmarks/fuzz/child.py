@@ -80,6 +80,7 @@ def serve(reader: Reader, seed: int, work: Path) -> None:
     warnings.simplefilter("ignore")
     limit_memory()
     valid = valid_files(work / "valid")
+    reader.warm()
     folder = work / "case"
     out.write("ready\n")
     for line in sys.stdin:

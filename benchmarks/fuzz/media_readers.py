@@ -142,7 +142,7 @@ def _read_video(folder: Path) -> None:
 
 
 READERS: Final = (
-    Reader("photos", 2600, _prepare_photos, _spoil_one, _read_photo, ("skimage",)),
+    Reader("photos", 2600, _prepare_photos, _spoil_one, _read_photo, ("skimage",), tracker),
     Reader("sounds", 2400, _prepare_sounds, _spoil_one, _read_sound, ("skimage",)),
     Reader("videos", 2400, _prepare_videos, _spoil_one, _read_video, ("skimage",)),
 )

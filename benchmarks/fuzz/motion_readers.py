@@ -214,9 +214,9 @@ def _read_asset(folder: Path) -> None:
 
 
 READERS: Final = (
-    Reader("motion files", 2800, _prepare_motion, _spoil_motion, _read_motion, ("skimage",)),
-    Reader("model folders", 3000, _prepare_model, spoil_folder, _read_model, ("skimage",)),
-    Reader("judges and syncers", 1600, _prepare_judge, _spoil_judge, _read_judge, ("skimage",)),
+    Reader("motion files", 2800, _prepare_motion, _spoil_motion, _read_motion, ("skimage",), stage),
+    Reader("model folders", 3000, _prepare_model, spoil_folder, _read_model, ("skimage",), stage),
+    Reader("judges and syncers", 1600, _prepare_judge, _spoil_judge, _read_judge, ("skimage",), head),
     Reader("networks of users", 700, _prepare_net, _spoil_net, _read_net, ("skimage",)),
     Reader("cached files", 200, _prepare_asset, _spoil_asset, _read_asset, ("skimage",)),
 )

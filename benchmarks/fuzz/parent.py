@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import queue
 import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +18,7 @@ from fuzz.child import make_case
 from fuzz.reader import Reader, valid_files
 
 PATIENCE: Final = 20.0  # seconds for one case
-START: Final = 120.0  # seconds for a child to load its libraries
+START: Final = 300.0  # seconds for a child to load its libraries
 PER_CHILD: Final = 250  # cases, then a fresh one: what leaks is not put down to a later case
 MAX_PEAK: Final = 1500  # MB
 
@@ -49,6 +51,30 @@ class Child:
         try:
             return self._lines.get(timeout=seconds)
         except queue.Empty:
+            return None
+
+    def answer(self, patience: float) -> str | None:
+        """The line that ends a case; None when the case took longer than ``patience`` seconds of work.
+
+        What counts is the child's own time on the processor where the system tells it: a busy computer is no hang.
+        Six times as long by the clock ends it in any case.
+        """
+        began, before = time.monotonic(), self._worked()
+        while True:
+            line = self.line(min(1.0, patience))
+            if line is not None:
+                return line
+            waited = time.monotonic() - began
+            worked = waited if before is None else (self._worked() or before) - before
+            if worked > patience or waited > 6 * patience:
+                return None
+
+    def _worked(self) -> float | None:
+        """Seconds of processor time so far, None where the system does not tell."""
+        try:
+            fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        except (OSError, ValueError, IndexError, AttributeError):
             return None
 
     def ask(self, number: int) -> None:
@@ -85,7 +111,7 @@ def run_reader(
         try:
             child.ask(number)
             child.line(START)  # it has written the case and begins
-            answer = child.line(patience)
+            answer = child.answer(patience)
         except BrokenPipeError:
             answer = ""
         served += 1

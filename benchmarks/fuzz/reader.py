@@ -21,6 +21,7 @@ class Reader:
         spoil: writes one case into an empty folder, from the valid files and a source of chance alone.
         read: reads the case as the program would; a sentence of the program (``MssyncError``) refuses it.
         needs: packages without which it is left out.
+        warm: loads what is slow to load, so that no case is charged with it.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Reader:
     spoil: Callable[[Valid, random.Random, Path], None]
     read: Callable[[Path], None]
     needs: tuple[str, ...] = ()
+    warm: Callable[[], object] = lambda: None
 
 
 def valid_files(folder: Path) -> dict[str, bytes]:

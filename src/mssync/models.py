@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -113,11 +114,22 @@ def _bytes(path: Path, limit: int) -> bytes:
 
 
 def write_manifest(folder: Path, facts: dict[str, Any]) -> None:
-    """Write ``manifest.json`` for a folder of model files, with their hashes."""
+    """Write ``manifest.json`` for a folder of model files, with their hashes.
+
+    A number that is not finite, as the best score of a run without any, becomes null: JSON has no such numbers.
+    """
     files = {f: hashlib.sha256((folder / f).read_bytes()).hexdigest() for f in FILES}
     manifest = {"format": FORMAT, "version": VERSION, **facts, "files": files}
     with replacing(folder / MANIFEST, force=True) as part:
-        part.write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
+        part.write_text(json.dumps(_finite(manifest), indent=1, allow_nan=False) + "\n", "utf-8")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    return [_finite(v) for v in value] if isinstance(value, list | tuple) else value
 
 
 def is_model_folder(folder: Path) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import torch
 from safetensors import safe_open
@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from mssync.errors import InputError
 from mssync.files import make_folder, replacing
+
+Net = TypeVar("Net", bound=nn.Module)
 
 MAX_JSON: Final = 16 * 2**20
 MAX_TENSORS: Final = 4 * 2**30
@@ -131,6 +133,26 @@ def load_weights(net: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> N
         net.load_state_dict(dict(tensors))
     if not all(bool(torch.isfinite(x).all()) for x in tensors.values() if x.is_floating_point()):
         raise InputError(f"The weights {path} hold numbers that are not finite; {ANEW}")
+
+
+def filled(make: Callable[[], Net], tensors: Mapping[str, Tensor], path: Path) -> Net:
+    """A net for use, with a file's weights.
+
+    Args:
+        make: the net in the sizes that the file tells.
+        tensors, path: the weights, and the file that the sentences name.
+    Raises:
+        InputError: the sizes are none, or the weights are another net's.
+    """
+    with foreign(path):
+        # A net without memory first: the sizes in a file may be anything.
+        with torch.device("meta"):
+            want = {name: x.shape for name, x in make().state_dict().items()}
+        if want != {name: x.shape for name, x in tensors.items()}:
+            raise ValueError("weights of another shape")
+        net = make().eval()
+    load_weights(net, tensors, path)
+    return net
 
 
 def part_of(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

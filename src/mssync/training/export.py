@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from mssync.errors import InputError, OutputError
 from mssync.evaluation.judge import FORMAT
 from mssync.files import make_folder, replacing, replacing_folder
-from mssync.models import is_model_folder, write_manifest
+from mssync.models import is_model_folder, load_model, write_manifest
 from mssync.motion.generator import NETWORK_STATE, MotionGenerator
+from mssync.motion.mesh import MeshSpace
 from mssync.motion.noise import smooth
 from mssync.motion.pyramid import View
 from mssync.nets.closure import WINDOW, ClosureNet
@@ -34,7 +34,7 @@ from mssync.nets.generator import (
 )
 from mssync.nets.syncer import Syncer
 from mssync.sessions import open_session
-from mssync.training.checkpoint import part_of
+from mssync.training.checkpoint import ANEW, filled, foreign, load_json, load_tensors, part_of
 from mssync.training.closure import FILE as CLOSURE_FILE
 
 Array = NDArray[np.float32]
@@ -54,16 +54,16 @@ def export_model(run: Path, out: Path, *, force: bool = False) -> float:
     Returns:
         the largest absolute difference between the PyTorch net and the exported graphs on random input.
     Raises:
-        InputError: ``run`` holds no finished checkpoint, or the graphs differ from the net by more than 1e-4.
+        InputError: ``run`` holds no finished checkpoint, or a damaged one, or the graphs differ from the net by
+            more than 1e-4.
         OutputError: ``out`` holds a model and ``force`` is not set, holds something else, or cannot be written.
     """
     if not (run / "state.json").exists():
         raise InputError(f"{run} holds no training run; name the folder given to `mssync train generator -o`.")
     if (out / "manifest.json").exists() and not force:
         raise OutputError(f"{out} holds a model already; choose another folder or allow overwriting with --force.")
-    state: dict[str, Any] = json.loads((run / "state.json").read_text("utf-8"))
-    found = run / "data.json"
-    data: dict[str, Any] = json.loads(found.read_text("utf-8")) if found.exists() else {}
+    state = load_json(run / "state.json")
+    data = load_json(run / "data.json") if (run / "data.json").exists() else {}
     if "closure" not in data:
         raise InputError(f"The run in {run} was stopped before its end; run the same `mssync train generator` again.")
     make_folder(out.parent)
@@ -72,13 +72,31 @@ def export_model(run: Path, out: Path, *, force: bool = False) -> float:
 
 
 def _export_run(run: Path, state: dict[str, Any], data: dict[str, Any], out: Path) -> float:
-    facts, config = state["facts"], state["config"]
-    net = best_net(run, state["shape"])
-    closures = ClosureNet(net.shape.bands, config["closure"]["width"]).eval()
-    closures.load_state_dict(load_file(run / CLOSURE_FILE))
+    with foreign(run / "state.json"):
+        shape, width = state["shape"], state["config"]["closure"]["width"]
+    net = best_net(run, shape)
+    closures = closure_net(run, net.shape.bands, width)
+    manifest = _manifest(run, state, data)
     export_graphs(net, closures, out)
     shutil.copyfile(run / "space.npz", out / "space.npz")
-    manifest = {
+    write_manifest(out, manifest)
+    made = load_model(out)
+    if len(MeshSpace.load(out / "space.npz", made.data["space.npz"]).names) != net.shape.motion:
+        raise InputError(f"{run / 'space.npz'} has other columns than the weights beside it; {ANEW}")
+    gap = compare(net, out, manifest)
+    if gap > TOLERANCE:
+        raise InputError(f"The exported graphs differ from the net by {gap:.1e} (allowed 1e-4); report this as a bug.")
+    return gap
+
+
+def _manifest(run: Path, state: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+    with foreign(run / "state.json"):
+        return _entries(state, data)
+
+
+def _entries(state: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+    facts, config = state["facts"], state["config"]
+    return {
         "name": config["name"],
         "release": config["release"],
         "space": "mesh",
@@ -94,22 +112,27 @@ def _export_run(run: Path, state: dict[str, Any], data: dict[str, Any], out: Pat
         "recipe": {"config": config, "steps": state["step"], "best_dev_score": state["best"]},
         "data": {k: v for k, v in data.items() if k not in ("blinks", *CALIBRATED)},
     }
-    write_manifest(out, manifest)
-    gap = compare(net, out, manifest)
-    if gap > TOLERANCE:
-        raise InputError(f"The exported graphs differ from the net by {gap:.1e} (allowed 1e-4); report this as a bug.")
-    return gap
 
 
 def best_net(run: Path, shape: dict[str, int]) -> Generator:
-    """The weights of a run that were best on dev (the averaged last ones where no dev probe was made)."""
-    net = Generator(GeneratorShape(**shape)).eval()
-    best = run / "best.safetensors"
-    if best.exists():
-        net.load_state_dict(load_file(best))
-    else:
-        net.load_state_dict(part_of(load_file(run / "state.safetensors"), "ema"))
-    return net
+    """The weights of a run that were best on dev (the averaged last ones where no dev probe was made).
+
+    Raises:
+        InputError: they are missing, damaged or of another shape.
+    """
+    best, last = run / "best.safetensors", run / "state.safetensors"
+    tensors = load_tensors(best) if best.exists() else part_of(load_tensors(last), "ema")
+    return filled(lambda: Generator(GeneratorShape(**shape)), tensors, best if best.exists() else last)
+
+
+def closure_net(run: Path, bands: int, width: int) -> ClosureNet:
+    """The net of a run that hears when lips touch.
+
+    Raises:
+        InputError: it is missing, damaged or of another shape.
+    """
+    path = run / CLOSURE_FILE
+    return filled(lambda: ClosureNet(bands, width), load_tensors(path), path)
 
 
 def export_graphs(net: Generator, closures: ClosureNet, out: Path) -> None:

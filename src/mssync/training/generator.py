@@ -27,6 +27,7 @@ from mssync.speech.features import BANDS, STEPS_PER_FRAME
 from mssync.training.augment import SoundAugment
 from mssync.training.checkpoint import (
     adam_tensors,
+    foreign,
     load_checkpoint,
     part_of,
     restore_adam,
@@ -277,7 +278,10 @@ class Trainer:
         found = load_checkpoint(self.out, CHECKPOINT)
         if found is None:
             return
-        tensors, state = found
+        with foreign(self.out / f"{CHECKPOINT}.safetensors"):
+            self._take(*found)
+
+    def _take(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
         if state["shape"] != self.net.shape.as_dict():
             raise InputError(f"{self.out} holds a run with other net sizes; choose another folder for this recipe.")
         self.net.load_state_dict(part_of(tensors, "net"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +24,7 @@ from mssync.motion.mesh import MeshSpace
 from mssync.motion.pyramid import View, view_matrix
 from mssync.nets.discriminator import WindowDiscriminator, hinge_fooled
 from mssync.nets.syncer import Syncer, SyncerShape, coarser, synchrony
-from mssync.training.checkpoint import load_checkpoint, part_of
+from mssync.training.checkpoint import filled, foreign, load_checkpoint, part_of
 from mssync.training.config import LossConfig
 from mssync.training.data import HEAD_COLUMNS, Sample
 from mssync.training.losses import closeness, energy_score
@@ -92,11 +93,13 @@ class SyncTeachers:
                 found = load_checkpoint(run, f"{view}-{level}")
                 if found is None:
                     raise InputError(f"{run} holds no trained syncer {view}-{level}; run `mssync train syncer` first.")
-                if found[1]["config"]["ear"] != "bands":
-                    raise InputError(f"The syncers in {run} hear log-mel: they are judges and may not teach.")
-                net = Syncer(SyncerShape(**found[1]["shape"])).to(scales.device)
-                net.load_state_dict(part_of(found[0], "best"))
-                self.nets[view, level] = net.eval().requires_grad_(False)
+                tensors, state = found
+                with foreign(run / f"{view}-{level}.safetensors"):
+                    if state["config"]["ear"] != "bands":
+                        raise InputError(f"The syncers in {run} hear log-mel: they are judges and may not teach.")
+                    shape = SyncerShape(**state["shape"])
+                net = filled(partial(Syncer, shape), part_of(tensors, "best"), run / f"{view}-{level}.safetensors")
+                self.nets[view, level] = net.to(scales.device).requires_grad_(False)
 
     def agreement(self, motion: Tensor, sound: Tensor, view: View) -> list[Tensor]:
         """Mean cosine ``(B,)`` of every level that the length allows."""

@@ -19,7 +19,7 @@ from mssync.motion.pyramid import WINDOW_FRAMES, WINDOW_STEPS, View, coarser
 from mssync.nets.syncer import Syncer, SyncerShape, info_nce
 from mssync.speech.features import STEPS_PER_FRAME
 from mssync.training.augment import SoundAugment
-from mssync.training.checkpoint import adam_tensors, load_checkpoint, part_of, restore_adam, save_checkpoint
+from mssync.training.checkpoint import adam_tensors, foreign, load_checkpoint, part_of, restore_adam, save_checkpoint
 from mssync.training.config import SyncerConfig
 from mssync.training.data import Sample
 from mssync.training.listing import family_weights
@@ -293,7 +293,10 @@ class SyncerTrainer:
         found = load_checkpoint(self.out, self.name)
         if found is None:
             return
-        tensors, state = found
+        with foreign(self.out / f"{self.name}.safetensors"):
+            self._take(*found)
+
+    def _take(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
         if state["shape"] != self.net.shape.as_dict():
             raise InputError(f"{self.out} holds a run with other net sizes; choose another folder for this recipe.")
         self.net.load_state_dict(part_of(tensors, "net"))
