@@ -41,4 +41,6 @@ def test_every_error_is_one_harmless_line() -> None:
     error = InputError("The photo a\x1b[2J\nb.png is \u202eodd\udcff; mend it.")
     assert str(error) == "The photo a\ufffd[2J b.png is \ufffdodd\ufffd; mend it."
     assert str(pickle.loads(pickle.dumps(error))) == str(error)  # as from another process
-    assert len(str(InputError("x" * 100_000))) == 4000
+    long = str(InputError(f"The photo {'x' * 100_000}.png is missing; check its name."))
+    assert len(long) < 600 and long.startswith("The photo xxx") and long.endswith("x.png is missing; check its name.")
+    assert len(str(InputError("x " * 100_000))) == 4000

@@ -7,11 +7,8 @@ The command line prints the sentence and ends with :attr:`MssyncError.exit_code`
 from __future__ import annotations
 
 import platform
-from typing import Final
 
-from mssync.texts import clean
-
-LONGEST: Final = 4000  # characters of a sentence
+from mssync.texts import sentence
 
 
 class MssyncError(Exception):
@@ -25,7 +22,7 @@ class MssyncError(Exception):
     exit_code = 2
 
     def __init__(self, message: str) -> None:
-        super().__init__(clean(message, LONGEST))
+        super().__init__(sentence(message))
 
 
 class InputError(MssyncError):
