@@ -49,7 +49,7 @@ def mssync_cli(capfd: pytest.CaptureFixture[str]) -> Callable[..., Done]:
 def call_cli(*words: object) -> int:
     """The command line in this process, its marks on the process undone; returns the exit code."""
     handlers, argv, show = logging.getLogger().handlers[:], sys.argv, warnings.showwarning
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
     stops = {number: signal.getsignal(number) for number in numbers}
     sys.argv = ["mssync", *map(str, words)]
     try:

@@ -337,6 +337,21 @@ def test_interrupted_work_leaves_nothing(
     assert list(place.iterdir()) == []
 
 
+@pytest.mark.parametrize(("number", "code"), STOPS)
+def test_an_interrupt_that_meets_an_import_is_no_missing_package(
+    mssync_cli: Run, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, code: int
+) -> None:
+    def load() -> None:
+        try:
+            signal.raise_signal(number)
+        except BaseException:
+            raise ImportError("a native package says that it cannot be loaded") from None
+
+    monkeypatch.setattr("mssync.cli.app", load)
+    done = mssync_cli()
+    assert done.code == code and done.err == ""
+
+
 def test_training_without_the_extra(mssync_cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     for name in [n for n in sys.modules if n.startswith(("mssync.training", "mssync.nets"))]:

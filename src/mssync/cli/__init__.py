@@ -50,18 +50,41 @@ def _options(
     """One photo and one voice in, one talking head out."""
 
 
-def _stop_tidily() -> None:
-    """Being told to stop cleans up behind itself as Ctrl-C does: by a kill, a terminal that closes, Ctrl-Break."""
+def _stop_tidily() -> list[int]:
+    """Being told to stop cleans up as Ctrl-C does: by a kill, a terminal that closes, Ctrl-Break.
+
+    Returns:
+        the exit code, once we were told. Where an interrupt meets a package that is being loaded, it may come up as
+        an error of that package.
+    """
+    told: list[int] = []
     numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
 
     def stop(number: int, _: object) -> None:
         for other in numbers:  # a closing terminal sends several: the cleaning is not to be cut short
             signal.signal(other, signal.SIG_IGN)
+        told.append(128 + number)
         sys.exit(128 + number)
+
+    def interrupt(number: int, _: object) -> None:
+        told.append(INTERRUPTED)
+        raise KeyboardInterrupt
 
     for number in numbers:
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup wants no end
             signal.signal(number, stop)
+    if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupt)
+    return told
+
+
+def _run(told: list[int]) -> None:
+    try:
+        app()
+    except Exception:
+        if told:
+            sys.exit(told[0])
+        raise
 
 
 def main() -> NoReturn:
@@ -71,9 +94,9 @@ def main() -> NoReturn:
     logging.getLogger("mssync").setLevel(logging.INFO)
     warnings.showwarning = lambda message, *_, **__: say(f"Note: {message}")
     assets.announce = fetching
-    _stop_tidily()
+    told = _stop_tidily()
     try:
-        app()
+        _run(told)
     except SystemExit as end:
         if not end.code and not told_all():
             sys.exit(OutputError.exit_code)
