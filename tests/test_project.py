@@ -44,7 +44,7 @@ ALLOWED: dict[str, set[str]] = {
     "motion": BASE | {"face", "sessions", "speech"},
     "render": BASE | {"face", "motion"},
     "voice": BASE | {"media", "motion", "speech"},
-    "inputs": BASE | {"media", "face", "voice"},
+    "inputs": BASE | {"media", "face", "motion", "voice"},
     "animation": BELOW_CORRIDOR - {"speech"} | {"voice", "inputs"},
     "pipeline": BELOW_PIPELINE,
     "batch": BELOW_PIPELINE | {"pipeline"},

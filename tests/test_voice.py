@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 import mssync
+from mssync.errors import InputError
 from mssync.media.audio import load_sound, save_wav
 from mssync.motion.generator import MotionOptions
 from mssync.pipeline import TalkingHead, _spoken
@@ -73,3 +75,24 @@ def test_a_voice_without_speech_says_why(head: TalkingHead, sound: np.ndarray, w
     assert not rows[:, head.space.names.index("lip_gap")].any()
     with pytest.warns(UserWarning, match=f"No speech was heard in the speech, .*{why}"):
         _motion(head, Speech.open(sound.astype(np.float32)))
+
+
+@pytest.mark.parametrize(("kind", "codec", "refused"), [("wav", "pcm_s16le", True), ("matroska", "pcm_s16le", False)])
+def test_a_sound_that_breaks_off(kind: str, codec: str, refused: bool, tmp_path: Path) -> None:
+    """What it is shows in the file, not in its name; where the header is no proof a note must do."""
+    path = tmp_path / "a.sound"
+    with av.open(str(path), "w", format=kind) as container:
+        stream = container.add_stream(codec, rate=RATE, layout="mono")
+        for start in range(0, 4 * RATE, 1600):
+            frame = av.AudioFrame.from_ndarray(np.full((1, 1600), 1000, np.int16), format="s16", layout="mono")
+            frame.sample_rate, frame.pts = RATE, start
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    if refused:
+        with pytest.raises(InputError, match=r"a\.sound breaks off after 2\.0 of 4\.0 s; copy or save it again"):
+            Speech.open(path)
+    else:
+        with pytest.warns(UserWarning, match=r"a\.sound breaks off after [12]\.\d of 4\.0 s that its header tells"):
+            assert 1.8 < Speech.open(path).samples / RATE < 2.1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import IO, Any, Final, Literal
 
 import numpy as np
@@ -11,12 +12,14 @@ from PIL import Image as Pil
 
 from mssync.errors import InputError
 from mssync.face.tracking import MAX_ROLL, MIN_FACE, Face, FaceTracker, check_face
-from mssync.files import PathLike
+from mssync.files import PathLike, no_file_name
 from mssync.media.held import array_of, content_of, pixels_of
 from mssync.media.image import Image, load_image, upright_rgb
+from mssync.media.kinds import misplaced
+from mssync.motion.space import Motion
 from mssync.voice import Speech, Voice
 
-__all__ = ["Photo", "Size", "Speech", "Voice", "choose_face", "load_photo", "on_white"]
+__all__ = ["Photo", "Size", "Speech", "Voice", "choose_face", "load_motion", "load_photo", "on_white"]
 
 # What may be held in memory instead of a file: see mssync.media.held.
 Photo = PathLike | NDArray[Any] | Pil.Image | bytes | IO[bytes]
@@ -61,6 +64,21 @@ def load_photo(photo: Photo, size: Size) -> tuple[Image, float]:
     native = image.longest or max(image.width, image.height)
     side = native if size == "native" else size or min(native, DEFAULT_SIDE)
     return image.resized(side), side / native
+
+
+def load_motion(path: PathLike) -> Motion:
+    """Read a motion file; a file of another kind, an address or ``-`` is named for what it is.
+
+    Raises:
+        InputError: as for :meth:`Motion.load`.
+    """
+    try:
+        return Motion.load(Path(path))
+    except InputError as error:
+        refusal = no_file_name(path, "motion")
+        if refusal is None and Path(path).is_file():
+            refusal = misplaced(Path(path), "motion")
+        raise refusal or error from error
 
 
 def choose_face(tracker: FaceTracker, image: Image, number: int, scale: float) -> Face:

@@ -18,7 +18,7 @@ from mssync.animation import Animation, Progress
 from mssync.errors import AssetError, InputError
 from mssync.face.tracking import Face, FaceTracker
 from mssync.files import PathLike
-from mssync.inputs import Photo, Size, Speech, Voice, choose_face, load_photo, on_white
+from mssync.inputs import Photo, Size, Speech, Voice, choose_face, load_motion, load_photo, on_white
 from mssync.media.video import iter_frames, probe_video
 from mssync.models import DEFAULT, Model, load_model
 from mssync.motion.blinks import BlinkModel
@@ -224,7 +224,8 @@ class TalkingHead:
         Raises:
             InputError: the video cannot be read or shows no face.
         """
-        total = probe_video(video).frames
+        info = probe_video(video)
+        total = info.frames
 
         def counted() -> Iterator[tuple[float, NDArray[np.uint8]]]:
             for done, pair in enumerate(iter_frames(video), 1):
@@ -234,6 +235,12 @@ class TalkingHead:
 
         track = self.tracker.track(counted())
         gaps = [[round(t, 3) for t in gap] for gap in track.gaps()]
+        seen = float(track.times[-1]) + 1.0 / info.fps
+        if info.seconds is not None and 0.95 * info.seconds - 0.5 > seen:
+            warnings.warn(
+                f"The video {video} breaks off after {seen:.1f} of {info.seconds:.1f} s; it may have been cut off.",
+                stacklevel=2,
+            )
         cuts = [round(float(track.times[cut]), 3) for cut in track.cuts]
         if cuts:
             when = ", ".join(f"{t:.2f} s" for t in cuts[:_CUTS_TOLD]) + (", ..." if len(cuts) > _CUTS_TOLD else "")
@@ -288,7 +295,7 @@ class TalkingHead:
     def _checked(self, motion: Motion | PathLike) -> Motion:
         """A motion of this model's space at 25 fps."""
         name = "The motion" if isinstance(motion, Motion) else f"The motion {motion}"
-        moves = motion if isinstance(motion, Motion) else Motion.load(Path(motion))
+        moves = motion if isinstance(motion, Motion) else load_motion(motion)
         basis = moves.meta.get("basis")
         other = basis is not None and basis != self._basis
         if other or moves.space != "mesh" or moves.names != self.space.names:
@@ -302,7 +309,7 @@ class TalkingHead:
 
     def _recorded_head(self, motion: Motion | PathLike, amount: float) -> Array:
         """Head and gaze columns ``(T, 8)`` of a motion, of any model: they mean the same in all."""
-        moves = motion if isinstance(motion, Motion) else Motion.load(Path(motion))
+        moves = motion if isinstance(motion, Motion) else load_motion(motion)
         moves = moves.resampled(FPS)
         head = np.stack([moves.column(n) for n in HEAD_NAMES], 1) * amount
         gaze = np.stack([moves.column(n) for n in GAZE_NAMES], 1) * min(amount, 1.0)

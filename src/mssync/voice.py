@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -31,8 +32,9 @@ _SILENT: Final = -85.0
 _VERY_QUIET: Final = -60.0
 _SHORT_SECONDS: Final = 0.5
 
-# Headers of these kinds say exactly how long the sound is (others estimate), so that a file that was cut off shows.
-_EXACT_LENGTH: Final = (".wav", ".flac", ".m4a", ".mp4", ".mov")
+# Headers of these kinds say exactly how long the sound is, so that a file that was cut off is refused. Others may be
+# right (MP3 that was cut on purpose keeps its header) or estimates, so that a note must do.
+_EXACT_LENGTH: Final = ("wav", "flac", "mp4")
 # Programs that write into a pipe put a very large number into the header instead of the length.
 _PLACEHOLDER_SECONDS: Final = 3600.0
 _PLACEHOLDER_BYTES: Final = 2**31 - 2**16
@@ -68,16 +70,17 @@ class Speech:
         if not isinstance(source, str | os.PathLike):
             return _held_speech(source)
         path = Path(source)
-        promised = _promised_seconds(path)
+        promised, exact = _promised_seconds(path)
         meter, samples = LoudnessMeter(), 0
         for piece in iter_sound(path):
             meter.push(piece)
             samples += len(piece)
         heard = samples / SPEECH_RATE
         if 0.95 * promised - 0.5 > heard:
-            raise InputError(
-                f"The sound {path} breaks off after {heard:.1f} of {promised:.1f} s; copy or save it again."
-            )
+            told = f"The sound {path} breaks off after {heard:.1f} of {promised:.1f} s"
+            if exact:
+                raise InputError(f"{told}; copy or save it again.")
+            warnings.warn(f"{told} that its header tells; it may have been cut off.", stacklevel=2)
         return Speech(samples, path, meter=meter)
 
     @property
@@ -128,19 +131,20 @@ class Speech:
         return f"No speech was heard in {self.name}, so the mouth stays shut: {why}."
 
 
-def _promised_seconds(path: Path) -> float:
-    """How long the sound is by its header, 0 where the header does not say it exactly."""
-    seconds = probe_sound(path).seconds
-    if seconds is None or path.suffix.lower() not in _EXACT_LENGTH or seconds > _PLACEHOLDER_SECONDS:
-        return 0.0
-    if path.suffix.lower() == ".wav":
+def _promised_seconds(path: Path) -> tuple[float, bool]:
+    """How long the sound is by its header, 0 where the header does not say it, and whether that is exact."""
+    info = probe_sound(path)
+    if info.seconds is None or info.seconds > _PLACEHOLDER_SECONDS:
+        return 0.0, False
+    exact = any(kind in info.format for kind in _EXACT_LENGTH)
+    if "wav" in info.format:
         # FFmpeg counts what is there; what should be there is in the first chunk of the file.
         with path.open("rb") as file:
             head = file.read(8)
         size = int.from_bytes(head[4:], "little")
         if head[:4] == b"RIFF" and size < _PLACEHOLDER_BYTES:
-            return seconds * max(1.0, (size + 8) / path.stat().st_size)
-    return seconds
+            return info.seconds * max(1.0, (size + 8) / path.stat().st_size), exact
+    return info.seconds, exact
 
 
 def _held_speech(source: object) -> Speech:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -269,3 +270,16 @@ def test_a_cut_is_noted_and_joined(mssync_cli: Run, photo: Path, tmp_path: Path)
     assert json.loads(rows.meta["cuts"]) == [0.4, 0.6]
     assert len(rows) == 25
     assert np.abs(np.diff(rows.column("trans_x"))).max() < 0.05
+
+
+def test_a_driver_that_breaks_off_is_noted(mssync_cli: Run, photo: Path, tmp_path: Path) -> None:
+    still = load_image(photo).rgb
+    with VideoWriter(tmp_path / "v.mp4", still.shape[1], still.shape[0], crf=0) as video:
+        for k in range(75):
+            video.write(np.roll(still, k % 3, axis=1))
+    content = (tmp_path / "v.mp4").read_bytes()  # the index is in front
+    (tmp_path / "v.mp4").write_bytes(content[: len(content) // 2])
+    done = mssync_cli("track", tmp_path / "v.mp4", "-o", tmp_path / "m.npz")
+    assert done.code == 0
+    assert re.search(r"v\.mp4 breaks off after 1\.\d of 3\.0 s; it may have been cut off", done.err)
+    assert 25 < len(Motion.load(tmp_path / "m.npz")) < 50

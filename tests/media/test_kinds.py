@@ -13,6 +13,7 @@ from PIL import Image as Pil
 
 from mssync.errors import InputError, OutputError
 from mssync.files import checked_target
+from mssync.inputs import load_motion
 from mssync.media.audio import probe_sound
 from mssync.media.image import load_image
 from mssync.media.kinds import kind_of_bytes
@@ -93,3 +94,21 @@ def test_addresses_and_standard_input_are_named(address: str) -> None:
 def test_noise_is_of_no_known_kind() -> None:
     assert kind_of_bytes(np.random.default_rng(1).bytes(4096)) is None
     assert kind_of_bytes(b"") is None
+
+
+def test_files_in_the_place_of_a_motion(tmp_path: Path) -> None:
+    photo, film, speech = tmp_path / "a.npz", tmp_path / "b.mp4", tmp_path / "c.npz"
+    Pil.fromarray(picture()).save(photo, "PNG")
+    write_video(film, [picture()] * 5)
+    write_sound(tmp_path / "c.wav", tone(0.5, 16_000), 16_000, "wav", "pcm_s16le").rename(speech)
+    with pytest.raises(InputError, match=r"a\.npz is a PNG picture; .*PHOTO comes first and MOTION second"):
+        load_motion(photo)
+    with pytest.raises(InputError, match=r"MOV video; make a motion of it first, with: mssync track .*b\.mp4 -o"):
+        load_motion(film)
+    with pytest.raises(InputError, match=r"a WAV sound; .*--speech"):
+        load_motion(speech)
+    with pytest.raises(InputError, match=r"https://a\.b/m\.npz is an address"):
+        load_motion(Path("https://a.b/m.npz"))
+    np.savez(tmp_path / "m.jpg.npz", values=np.zeros(3))
+    with pytest.raises(InputError, match=r"a motion file .*; PHOTO comes first and MOTION second"):
+        load_image(tmp_path / "m.jpg.npz")

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import wave
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -512,3 +513,20 @@ def test_odd_names(tmp_path: Path) -> None:
         with VideoWriter(tmp_path / name, 16, 16) as writer:
             writer.write(picture(16, 16))
         assert probe_video(tmp_path / name).frames == 1
+
+
+def test_the_limit_is_on_what_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pixels four times as wide as high make a frame four times as large."""
+    path = tmp_path / "v.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(4)
+        for _ in range(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture(), format="rgb24")))
+        container.mux(stream.encode(None))
+    assert next(iter_frames(path))[1].shape == (48, 256, 3)
+    monkeypatch.setattr(video, "MAX_PIXELS", 64 * 48 * 2)
+    for read in (probe_video, lambda p: next(iter_frames(p))):
+        with pytest.raises(InputError, match="megapixels a frame"):
+            read(path)

@@ -53,12 +53,12 @@ def plot(
 ) -> None:
     """Draw a motion: head angles, lip gap and lids over the sound."""
     from mssync.files import ready_file
+    from mssync.inputs import load_motion
     from mssync.media.audio import load_sound
     from mssync.motion.plot import plot_motion
-    from mssync.motion.space import Motion
 
     ready_file(out, force=force, inputs=[p for p in (motion, speech) if p is not None])
-    rows = Motion.load(motion)
+    rows = load_motion(motion)
     sound = None if speech is None else load_sound(speech)
     plot_motion(rows, out, sound, force=force)
     tell(f"{out}: {len(rows)} frames, {len(rows) / rows.fps:.2f} s")
@@ -73,12 +73,12 @@ def export_motion(
 ) -> None:
     """Write head angles, lip gap and 52 ARKit-named face curves as a table for animation programs."""
     from mssync.files import ready_file
+    from mssync.inputs import load_motion
     from mssync.models import load_model
     from mssync.motion.curves import export_curves
     from mssync.motion.mesh import MeshSpace
-    from mssync.motion.space import Motion
 
     ready_file(out, force=force, inputs=[motion])
-    rows = Motion.load(motion)
+    rows = load_motion(motion)
     export_curves(rows, MeshSpace.load(load_model(model).file("space.npz")), out, force=force)
     tell(f"{out}: {len(rows)} frames, {len(rows) / rows.fps:.2f} s")

@@ -18,6 +18,19 @@ from mssync.errors import InputError, OutputError
 PathLike = str | os.PathLike[str]
 
 
+def no_file_name(path: PathLike, what: str) -> InputError | None:
+    """The refusal of an address or of ``-`` where a file on the disk is wanted; ``None`` for anything else."""
+    name = os.fspath(path)
+    if name == "-":
+        return InputError(f"The {what} cannot be read from standard input (-); save it and give the file.")
+    address = re.match(r"(https?|ftps?|file|data|s3|gs):", name, re.IGNORECASE)
+    if address is None or Path(path).exists():
+        return None
+    # A path squeezes the two slashes of an address into one.
+    shown = re.sub(r"^(\w+):[/\\](?![/\\])", r"\1://", name)[:80]
+    return InputError(f"The {what} {shown} is an address; download it and give the file.")
+
+
 def readable_file(path: PathLike, what: str) -> Path:
     """Return ``path`` as a :class:`Path` if it is a regular, non-empty, readable file.
 
@@ -29,11 +42,8 @@ def readable_file(path: PathLike, what: str) -> Path:
         InputError: missing, a folder, something else that is no file, empty, or not permitted.
     """
     source = Path(path)
-    # A path squeezes the two slashes of an address into one.
-    if re.match(r"(https?|ftps?|file|data|s3|gs):", os.fspath(path), re.IGNORECASE) and not source.exists():
-        raise InputError(f"The {what} {os.fspath(path)[:80]} is an address; download it and give the file.")
-    if os.fspath(path) == "-":
-        raise InputError(f"The {what} cannot be read from standard input (-); save it and give the file.")
+    if (refusal := no_file_name(path, what)) is not None:
+        raise refusal
     try:
         os.fsencode(source)  # else a name that cannot be written here would pass for a missing file
         if source.is_dir():

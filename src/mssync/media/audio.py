@@ -46,12 +46,14 @@ class SoundInfo:
         rate: samples per second.
         channels: how many.
         seconds: length; ``None`` where the header does not tell (it may be an estimate where it does).
+        format: FFmpeg's names of the container, such as ``"wav"`` or ``"mov,mp4,m4a,3gp,3g2,mj2"``.
     """
 
     path: Path
     rate: int
     channels: int
     seconds: float | None
+    format: str = ""
 
 
 def probe_sound(path: PathLike) -> SoundInfo:
@@ -65,7 +67,7 @@ def probe_sound(path: PathLike) -> SoundInfo:
         rate, channels = int(stream.codec_context.sample_rate or 0), int(stream.codec_context.channels or 0)
         if rate not in _RATES or not 1 <= channels <= _MAX_CHANNELS:
             raise InputError(f"The sound {path} is damaged or of an odd format; convert it to WAV or MP3.")
-        return SoundInfo(Path(path), rate, channels, stream_seconds(container, stream))
+        return SoundInfo(Path(path), rate, channels, stream_seconds(container, stream), container.format.name)
 
 
 def stream_seconds(container: InputContainer, stream: av.stream.Stream) -> float | None:

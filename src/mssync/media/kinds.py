@@ -46,6 +46,7 @@ _AVIF: Final = Kind("an AVIF picture", "picture", _EXPORT)
 _RAW: Final = Kind("a camera's raw file", "picture", _EXPORT)
 _SVG: Final = Kind("an SVG drawing", "picture", _EXPORT)
 _MP4: Final = Kind("an MP4 or MOV video", "video")
+_MOTION: Final = Kind("a motion file (NumPy arrays)", "other", "PHOTO comes first and MOTION second")
 _HTML: Final = Kind("a web page", "other", _DOWNLOAD)
 _TEXT: Final = Kind("a text file", "other")
 
@@ -117,6 +118,8 @@ def kind_of_bytes(head: bytes) -> Kind | None:
         return _BRANDS.get(head[8:12], _MP4)
     if head[4:8] in (b"moov", b"mdat", b"wide", b"free", b"skip"):
         return _MP4
+    if head.startswith(b"PK\x03\x04") and head[30 : 30 + int.from_bytes(head[26:28], "little")].endswith(b".npy"):
+        return _MOTION
     for start, kind in _STARTS:
         if kind is _PNG and b"acTL" in head and head.startswith(start):
             return _ANIMATED_PNG
@@ -152,13 +155,21 @@ def misplaced(path: Path | io.BytesIO, what: str) -> InputError | None:
 
     Args:
         path: the file, or its content.
-        what: the noun for what was wanted: ``"photo"``, ``"sound"`` or ``"video"``.
+        what: the noun for what was wanted: ``"photo"``, ``"sound"``, ``"video"`` or ``"motion"``.
     """
     named = f"The {what} {path}" if isinstance(path, Path) else f"The {what}"
     kind = kind_of(path) if isinstance(path, Path) else kind_of_bytes(path.getvalue()[:_HEAD_BYTES])
     if kind is None:
         return None
-    if what == "photo":
+    if what == "motion":
+        if kind.family == "other":
+            return None  # what a motion file must hold is said where it is read
+        advice = {
+            "picture": "give a motion; PHOTO comes first and MOTION second",
+            "video": f"make a motion of it first, with: mssync track {path} -o M.npz",
+            "sound": "give a motion (.npz); the sound goes with --speech",
+        }[kind.family]
+    elif what == "photo":
         if kind.family == "picture" and not kind.advice:
             return None
         advice = {
@@ -170,7 +181,8 @@ def misplaced(path: Path | io.BytesIO, what: str) -> InputError | None:
     elif kind.family == "picture":
         advice = "give a video" if what == "video" else "give a recording; PHOTO comes first and SPEECH second"
     elif kind.family == "other":
-        advice = kind.advice if kind.advice and "JPEG" not in kind.advice else f"give a {what} file"
+        fits = kind.advice and kind is not _MOTION and "JPEG" not in kind.advice
+        advice = kind.advice if fits else f"give a {what} file"
     elif what == "video" and kind.family == "sound":
         advice = "give a video that shows the person"
     else:

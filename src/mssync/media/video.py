@@ -92,7 +92,7 @@ def probe_video(path: PathLike) -> VideoInfo:
     with open_media(path, "video") as container:
         stream = _checked_stream(container, path)
         for _, frame in decode(container, stream, VideoFrame):
-            upright = _Upright.of(frame, stream)
+            upright = _checked(_Upright.of(frame, stream), path)
             break
         else:
             raise _undecodable(path)
@@ -124,7 +124,7 @@ def iter_frames(path: PathLike) -> Iterator[tuple[float, Frame]]:
                 continue
             stamp = None if frame.time is None else float(frame.time)
             if upright is None:
-                upright = _Upright.of(frame, stream)
+                upright = _checked(_Upright.of(frame, stream), path)
                 first = 0.0 if stamp is None else stamp
                 if zero is None or abs(first - zero) > _MAX_START_GAP:
                     zero = first
@@ -146,9 +146,20 @@ def _checked_stream(container: InputContainer, path: PathLike) -> VideoStream:
     stream = video_stream(container, path)
     context = stream.codec_context
     if context.width * context.height > MAX_PIXELS:
-        raise InputError(f"The video {path} has over {MAX_PIXELS / 1e6:g} megapixels a frame; make it smaller.")
+        raise _too_large(path)
     stream.thread_type = "AUTO"
     return stream
+
+
+def _checked(upright: _Upright, path: PathLike) -> _Upright:
+    """The same, if its frames are within bounds as they are shown: pixels that are not square are stretched."""
+    if upright.width * upright.height > MAX_PIXELS:
+        raise _too_large(path)
+    return upright
+
+
+def _too_large(path: PathLike) -> InputError:
+    return InputError(f"The video {path} has over {MAX_PIXELS / 1e6:g} megapixels a frame; make it smaller.")
 
 
 def _fps(stream: VideoStream) -> float:
