@@ -24,11 +24,12 @@ FILES = sorted(SRC.rglob("*.py"))
 # Room -> rooms it may import (its own always). docs/architecture.md explains the order.
 BASE = {"errors", "assets", "files", "texts", "arrays", "schema"}
 BELOW_CORRIDOR = BASE | {"media", "face", "sessions", "speech", "motion", "render", "models"}
-RUNTIME_ROOMS = BELOW_CORRIDOR - BASE | {"voice", "inputs", "animation", "pipeline", "batch"}
-BELOW_PIPELINE = BELOW_CORRIDOR | {"voice", "inputs", "animation"}
+RUNTIME_ROOMS = BELOW_CORRIDOR - BASE | {"lists", "voice", "inputs", "animation", "pipeline", "batch"}
+BELOW_PIPELINE = BELOW_CORRIDOR | {"lists", "voice", "inputs", "animation"}
 ALLOWED: dict[str, set[str]] = {
     "errors": {"texts"},
     "files": {"errors"},
+    "lists": {"errors", "files"},
     "texts": set(),
     "downloads": {"errors"},
     "assets": {"downloads", "errors", "files"},

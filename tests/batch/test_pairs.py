@@ -105,7 +105,7 @@ def test_a_list_may_not_be_endless(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("mssync.batch.pairs.MAX_PAIRS", 39)
     with pytest.raises(InputError, match="over 39 lines"):
         read_pairs(tmp_path / "pairs.csv", None, OUT, ".mp4")
-    monkeypatch.setattr("mssync.batch.table.MAX_BYTES", 400)
+    monkeypatch.setattr("mssync.lists.MAX_BYTES", 400)
     with pytest.raises(InputError, match="cut it into several files"):
         read_pairs(tmp_path / "pairs.csv", None, OUT, ".mp4")
     (tmp_path / "pairs.csv").write_text("photo,speech\n" + "a" * 200_000 + ",b.wav\n")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from mssync.batch.names import Guard, name_problem
-from mssync.batch.table import TABLE_ENDINGS, rows_of
 from mssync.errors import InputError, OutputError
 from mssync.files import readable_file
+from mssync.lists import TABLE_ENDINGS, named_in, rows_of
 from mssync.media.kinds import kind_of
 
 MAX_PAIRS: Final = 100_000
@@ -176,7 +175,7 @@ def _from_table(table: Path, to: Folders) -> list[Pair]:
 
 
 def _from_line(cells: dict[str, str], table: Path, line: int, to: Folders) -> Pair:
-    photo, speech = _found(table.parent, cells["photo"]), _found(table.parent, cells["speech"])
+    photo, speech = named_in(table.parent, cells["photo"]), named_in(table.parent, cells["speech"])
     name = cells.get("out", "").replace("\\", "/").rstrip("/") or photo.stem + to.ending
     if not PurePosixPath(name).suffix:
         name += to.ending
@@ -190,14 +189,6 @@ def _from_line(cells: dict[str, str], table: Path, line: int, to: Folders) -> Pa
     if problem:
         return Pair(photo, speech, to.out / "-", problem=problem)
     return to.pair(photo, speech, name)
-
-
-def _found(folder: Path, cell: str) -> Path:
-    """The file that a cell names; a list made on Windows names it with backslashes."""
-    path = folder / cell
-    if "\\" in cell and not os.path.lexists(path):
-        return folder / cell.replace("\\", "/")
-    return path
 
 
 def _files(folder: Path, endings: frozenset[str], others: frozenset[str] = frozenset()) -> list[Path]:

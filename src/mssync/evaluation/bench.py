@@ -31,6 +31,7 @@ from mssync.evaluation.results import (
 from mssync.evaluation.suite import Item
 from mssync.files import check_run, discard, readable_file, replacing, write_error
 from mssync.inputs import Speech, load_photo, on_white
+from mssync.lists import named_in
 from mssync.media.audio import load_sound
 from mssync.media.provenance import synthetic_metadata
 from mssync.media.video import VideoWriter
@@ -67,11 +68,11 @@ def read_entries(folder: Path) -> list[Entry]:
     table = readable_file(folder / LIST, "list")
     seen: dict[str, int] = {}
     out = []
-    for number, cells in enumerate(read_table(table, COLUMNS[:3], COLUMNS), 2):
+    for number, cells in read_table(table, COLUMNS[:3], COLUMNS):
         for noun in COLUMNS[:3]:
             if not cells[noun]:
                 raise InputError(f"Line {number} of {table} lacks its {noun}; fill it in.")
-        photo, speech, real = (readable_file(table.parent / cells[noun], noun) for noun in COLUMNS[:3])
+        photo, speech, real = (readable_file(named_in(table.parent, cells[noun]), noun) for noun in COLUMNS[:3])
         out.append(Entry(unique_name(speech.stem, seen), photo, speech, real, cells["text"]))
     return out
 

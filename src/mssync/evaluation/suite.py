@@ -66,7 +66,7 @@ class Item:
         audio: sound used instead of the generated videos' own.
         text: what is said; empty where it is not known.
         photo: the picture that the videos were made from.
-        problem: what is known to be wrong with the reference.
+        problem: what is known to be wrong with the reference, or with all of it where there is none.
     """
 
     name: str
@@ -203,7 +203,7 @@ def evaluate_one(
         row = _blank(item, system, path, audio)
         pool: Pool = {}
         try:
-            if system == REAL and item.problem:
+            if item.problem and (system == REAL or item.reference is None):
                 raise InputError(item.problem)
             seen = read_footage(path, audio, tracker=tracker, progress=progress)
             row["sha256"] = sha256(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -34,7 +35,7 @@ def rows_of(table: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[st
     Raises:
         InputError: the file cannot be read, is too large, lacks a name, or breaks off in a quoted cell.
     """
-    lines = iter(io.StringIO(_text(table), newline=""))
+    lines = iter(io.StringIO(text_of(table), newline=""))
     above, delimiter, names = _names(table, lines, needed)
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
     try:
@@ -72,17 +73,33 @@ def _names(table: Path, lines: Iterator[str], needed: tuple[str, ...]) -> tuple[
     raise InputError(f"The list {table} is empty; begin it with a line {wanted}.")
 
 
-def _text(table: Path) -> str:
-    readable_file(table, "list")
+def named_in(folder: Path, cell: str) -> Path:
+    """The file that a cell names, from the list's folder on; a list made on Windows names it with backslashes."""
+    path = folder / cell
+    if "\\" in cell and not os.path.lexists(path):
+        return folder / cell.replace("\\", "/")
+    return path
+
+
+def text_of(path: Path, what: str = "list") -> str:
+    """A text file as text, whichever of the usual encodings it has.
+
+    Args:
+        path: the file.
+        what: the noun for the message.
+    Raises:
+        InputError: it cannot be read or is too large.
+    """
+    readable_file(path, what)
     try:
-        with table.open("rb") as file:
+        with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise InputError(f"The list {table} cannot be read ({error.strerror}); check its rights.") from error
+        raise InputError(f"The {what} {path} cannot be read ({error.strerror}); check its rights.") from error
     if len(data) > MAX_BYTES:
-        raise InputError(f"The list {table} has over {MAX_BYTES // 2**20} MB; cut it into several files.")
+        raise InputError(f"The {what} {path} has over {MAX_BYTES // 2**20} MB; cut it into several files.")
     if data.startswith(_WORKBOOKS):
-        raise InputError(f"The list {table} is a workbook or an archive; save it as CSV and give that.")
+        raise InputError(f"The {what} {path} is a workbook or an archive; save it as CSV or text and give that.")
     return _decoded(data)
 
 
