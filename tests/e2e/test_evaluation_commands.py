@@ -259,6 +259,24 @@ def test_the_bench(
     assert done.code == 2 and "something else" in done.err
 
 
+def test_a_bench_of_one_clip_says_what_it_cannot_make(
+    mssync_cli: Run, spoken: Path, photo: Path, voice_samples: NDArray[np.float32], tmp_path: Path
+) -> None:
+    save_wav(tmp_path / "one.wav", voice_samples[:32_000], 16_000, True)
+    (tmp_path / "items.csv").write_text(f"photo;speech;real\n{photo};one.wav;{spoken}\n", encoding="utf-8")
+    out = tmp_path / "bench"
+    done = mssync_cli("bench-suite", tmp_path, "--size", 160)
+    assert done.code == 0, done.err
+    assert "'audio shuffled' cannot be made: It needs two different speeches" in done.err
+    assert "'nearest training motion' cannot be made: It needs other real footage" in done.err
+    result = read_result(out / "bench.json")
+    assert result["systems"] == [REAL, "still photo", "lips only", "our model"]
+    assert "two different speeches" in result["config"]["not made: audio shuffled"]
+    (out / "bench-plan.json").write_text("[" * 100_000)
+    done = mssync_cli("bench-suite", tmp_path, "--size", 160)
+    assert done.code == 2 and "other settings; use --force" in done.err
+
+
 @pytest.mark.parametrize(("option", "name"), [("--report", "page.html"), ("--json", "r.json")])
 def test_a_result_never_lands_on_what_the_list_names(mssync_cli: Run, tmp_path: Path, option: str, name: str) -> None:
     (tmp_path / name).write_text("a reference under an odd name")

@@ -192,12 +192,15 @@ def bench_suite(
 
     out = ready_folder(out or folder / "bench")
     bench = Bench.open(load_head(model, device), folder, out, clips=clips, seed=seed, size=size, force=force)
+    for system, why in bench.not_made.items():
+        say(f"Note: the baseline {system!r} cannot be made: {why}")
     with progress("videos") as update:
         for done, total, problem in bench.make_videos():
             update(done, total)
             if problem:
                 say(f"Skipped: {problem}")
     result, failed = _run(bench.items(), Settings(suite.value), bench.parts, workers)
+    result["config"] |= {f"not made: {system}": why for system, why in bench.not_made.items()}
     _write(result, out / "bench.json", out / "bench.html", everything, True)
     if failed or bench.problems:
         raise typer.Exit(SOME_FAILED)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssync import __version__
+from mssync.arrays import Wanted, read_arrays
 from mssync.errors import InputError, MssyncError, OutputError
 from mssync.evaluation.footage import read_footage
 from mssync.evaluation.items import VIDEO_ENDINGS, files_of, read_table, unique_name
@@ -37,6 +38,7 @@ from mssync.media.provenance import synthetic_metadata
 from mssync.media.video import VideoWriter
 from mssync.motion.space import FPS, Motion
 from mssync.pipeline import TalkingHead
+from mssync.speech.logmel import MEL_BANDS
 
 Array = NDArray[np.float32]
 
@@ -46,6 +48,7 @@ SYSTEMS: Final = (STILL, SHUFFLED, LIPS_ONLY, NEAREST, OUR_MODEL)
 _PLAN: Final = "bench-plan.json"
 _VIDEOS: Final = "videos"
 _RECORDINGS: Final = "recordings"
+MAX_RECORDING: Final = 256 * 2**20  # bytes of an array: weeks of footage
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,21 @@ class Bench:
         bench._make_ready(force)
         return bench
 
+    @cached_property
+    def not_made(self) -> dict[str, str]:
+        """Baselines that this list cannot have, and what they need."""
+        out = {}
+        if len({self._digest(e.speech) for e in self.entries}) < 2:
+            out[SHUFFLED] = "It needs two different speeches in the list; add a line with another one."
+        real = {self._digest(e.real) for e in self.entries}
+        if not self.clips and len(real) < 2:
+            out[NEAREST] = "It needs other real footage than the only clip's; add lines, or name some with --clips."
+        return out
+
+    @property
+    def _systems(self) -> list[str]:
+        return [system for system in SYSTEMS if system not in self.not_made]
+
     @property
     def parts(self) -> Path:
         """Folder for finished evaluations."""
@@ -128,7 +146,7 @@ class Bench:
         """What is to be evaluated: per line the real video and every video that could be made."""
         out = []
         for entry in self.entries:
-            videos = {system: self._video(entry, system) for system in SYSTEMS}
+            videos = {system: self._video(entry, system) for system in self._systems}
             made = {system: path for system, path in videos.items() if path.is_file()}
             out.append(Item(entry.name, made, entry.real, None, entry.text, entry.photo))
         return out
@@ -139,9 +157,9 @@ class Bench:
         Yields:
             (videos done, all videos, why this one could not be made, or nothing).
         """
-        total = len(self.entries) * len(SYSTEMS)
+        total = len(self.entries) * len(self._systems)
         for number, entry in enumerate(self.entries):
-            for place, system in enumerate(SYSTEMS):
+            for place, system in enumerate(self._systems):
                 problem = ""
                 target = self._video(entry, system)
                 if not target.is_file():
@@ -155,7 +173,7 @@ class Bench:
                     except MssyncError as error:
                         problem = f"{entry.name} ({system}): {error}"
                         self.problems.append(problem)
-                yield number * len(SYSTEMS) + place + 1, total, problem
+                yield number * len(self._systems) + place + 1, total, problem
 
     # ---- the systems ----------------------------------------------------------------------------------------------
 
@@ -186,20 +204,19 @@ class Bench:
                 video.write(rgb)
 
     def _shuffled(self, entry: Entry) -> Array:
-        """The model's motion to the next other speech of the list, its own shifted by half where there is no other."""
+        """The model's motion to the next other speech of the list."""
         at = self.entries.index(entry)
-        others = [e for e in (*self.entries[at + 1 :], *self.entries[:at]) if e.speech != entry.speech]
+        own_sound = self._digest(entry.speech)
+        others = [e for e in (*self.entries[at + 1 :], *self.entries[:at]) if self._digest(e.speech) != own_sound]
         own = self._frames(entry)
-        if not others:
-            rows = self._motion(entry.speech)
-            return np.roll(rows, len(rows) // 2, axis=0)
         rows = self._motion(others[0].speech)
         # Played forwards and backwards where it is too short: no jumps.
         return np.pad(rows, ((0, max(0, own - len(rows))), (0, 0)), mode="symmetric")[:own]
 
     def _nearest(self, entry: Entry) -> Array:
         sources = self.clips or [e.real for e in self.entries]
-        usable = [path for path in sources if not path.samefile(entry.real)]
+        own = self._digest(entry.real)
+        usable = [path for path in sources if self._digest(path) != own]
         sound = heard(load_sound(entry.speech))[: self._frames(entry)]
         return nearest_motion(sound, [r for path in usable if (r := self._recording(path)) is not None])
 
@@ -212,27 +229,37 @@ class Bench:
             self._motions[speech] = self.head.animate(self.entries[0].photo, speech, seed=self.seed).motion.values
         return self._motions[speech]
 
+    def _digest(self, path: Path) -> str:
+        if path not in self._digests:
+            self._digests[path] = sha256(path)
+        return self._digests[path]
+
+    @cached_property
+    def _digests(self) -> dict[Path, str]:
+        return {}
+
     @cached_property
     def _motions(self) -> dict[Path, Array]:
         return {}
 
     def _recording(self, path: Path) -> Recording | None:
         """Sound and tracked motion of real footage, kept on disk; None where it cannot be tracked."""
-        digest = sha256(path)
+        digest = self._digest(path)
         kept = self.out / _RECORDINGS / f"{digest[:24]}.npz"
-        if not kept.is_file():
-            try:
-                seen = read_footage(path, tracker=self.head.tracker)
-            except InputError as error:
-                if str(error) not in self.problems:
-                    self.problems.append(str(error))
-                return None
-            motion = self.head.space.encode(seen.track).values
-            kept.parent.mkdir(exist_ok=True)
-            with replacing(kept, force=True) as part, part.open("wb") as file:
-                np.savez_compressed(file, sound=heard(seen.sound), motion=motion)
-        with np.load(kept, allow_pickle=False) as arrays:
-            return Recording(arrays["sound"], arrays["motion"])
+        found = _kept(kept, len(self.head.space.names))
+        if found is not None:
+            return found
+        try:
+            seen = read_footage(path, tracker=self.head.tracker)
+        except InputError as error:
+            if str(error) not in self.problems:
+                self.problems.append(str(error))
+            return None
+        made = Recording(heard(seen.sound), self.head.space.encode(seen.track).values)
+        kept.parent.mkdir(exist_ok=True)
+        with replacing(kept, force=True) as part, part.open("wb") as file:
+            np.savez_compressed(file, sound=made.sound, motion=made.motion)
+        return made
 
     # ---- the folder -----------------------------------------------------------------------------------------------
 
@@ -245,7 +272,7 @@ class Bench:
         try:
             self.out.mkdir(parents=True, exist_ok=True)
             if path.is_file():
-                if not force and json.loads(path.read_text("utf-8")) != plan:
+                if not force and _read_plan(path) != plan:
                     raise OutputError(
                         f"{self.out} holds a bench with other settings; use --force or choose another folder."
                     )
@@ -253,7 +280,7 @@ class Bench:
                     self._begin_anew()
             elif any(self.out.iterdir()):
                 raise OutputError(f"The folder {self.out} holds something else; choose another one.")
-        except (OSError, ValueError) as error:
+        except OSError as error:
             raise write_error(self.out, error) from error
         write_json(path, plan, force=True)
 
@@ -272,7 +299,7 @@ class Bench:
     def _plan(self) -> dict[str, Any]:
         """Everything that the videos depend on."""
         model = self.head.model
-        facts = [[e.name, *(sha256(p) for p in (e.photo, e.speech, e.real)), e.text] for e in self.entries]
+        facts = [[e.name, *(self._digest(p) for p in (e.photo, e.speech, e.real)), e.text] for e in self.entries]
         return {
             "format": "mssync-bench",
             "version": __version__,
@@ -280,5 +307,24 @@ class Bench:
             "seed": self.seed,
             "size": self.size,
             "items": hashlib.sha256(json.dumps(facts).encode()).hexdigest(),
-            "clips": [sha256(path) for path in self.clips],
+            "clips": [self._digest(path) for path in self.clips],
         }
+
+
+def _read_plan(path: Path) -> Any:
+    """What an earlier run was asked for; None where that cannot be told."""
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _kept(path: Path, columns: int) -> Recording | None:
+    """A recording of an earlier run; None where there is none or it is damaged."""
+    try:
+        found = read_arrays(path, {name: Wanted("f", 2, MAX_RECORDING) for name in ("sound", "motion")})
+    except (OSError, ValueError):
+        return None
+    sound, motion = (np.asarray(found[name], np.float32) for name in ("sound", "motion"))
+    whole = sound.shape[1] == MEL_BANDS and motion.shape[1] == columns and len(sound) and len(motion)
+    return Recording(sound, motion) if whole and np.isfinite(sound).all() and np.isfinite(motion).all() else None

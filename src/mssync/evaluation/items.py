@@ -164,9 +164,10 @@ def _from_line(table: Path, line: int, cells: dict[str, str], seen: dict[str, in
 
 
 def unique_name(name: str, seen: dict[str, int]) -> str:
-    """The name, with a number behind it where it was used before."""
-    seen[name] = seen.get(name, 0) + 1
-    return name if seen[name] == 1 else unique_name(f"{name}-{seen[name]}", seen)
+    """The name, with a number behind it where it was used before; many disks take ``A`` for ``a``."""
+    key = name.casefold()
+    seen[key] = seen.get(key, 0) + 1
+    return name if seen[key] == 1 else unique_name(f"{name}-{seen[key]}", seen)
 
 
 def _once(videos: list[Path]) -> list[Path]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from mssync.assets import ASSETS
-from mssync.errors import AssetError, MssyncError, OutputError
+from mssync.errors import AssetError, InputError, MssyncError, OutputError
 from mssync.evaluation.frames import CROP, SIDE
 from mssync.evaluation.parts import Outcome, load, save
 from mssync.evaluation.pool import set_rows
@@ -225,4 +225,12 @@ def _hashes(items: Sequence[Item], rows: Sequence[Row], settings: Settings) -> d
     files = {row["path"]: row["sha256"] for row in rows if row["sha256"]}
     others = {p for item in items for p in (item.audio, item.photo)}
     others |= {settings.syncnet, settings.picture_net, settings.clip_net}
-    return {**files, **{str(p): sha256(p) for p in others if p is not None and p.is_file()}, **_own_hashes()}
+    return {**files, **{str(p): _digest(p) for p in others if p is not None and p.is_file()}, **_own_hashes()}
+
+
+def _digest(path: Path) -> str:
+    """Of a file that may have gone or been closed to us since it was read: nothing is lost for that."""
+    try:
+        return sha256(path)
+    except InputError:
+        return "unreadable"
