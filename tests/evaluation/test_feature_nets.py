@@ -74,3 +74,9 @@ def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.pth").write_bytes(b"something else")
     with pytest.raises(InputError, match="ONNX"):
         FeatureNet(tmp_path / "x.pth", PICTURE)
+
+
+def test_numbers_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    net = FeatureNet(colour_net(tmp_path / "p.onnx", ("N", *PICTURE)), PICTURE)
+    with pytest.raises(InputError, match="no finite numbers"):
+        net(np.full(PICTURE, np.nan, np.float32))

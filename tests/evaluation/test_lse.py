@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,14 @@ def test_a_file_that_is_not_it_is_refused(tmp_path: Path) -> None:
             load_syncnet(tmp_path / f"{name}.model")
     with pytest.raises(InputError, match="cannot be read"):
         load_syncnet(tmp_path / "missing.model")
+
+
+def test_a_file_that_unpacks_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mssync.evaluation.syncnet.MAX_BYTES", 100_000)
+    with zipfile.ZipFile(tmp_path / "bomb.model", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("data", b"0" * 200_000)
+    with pytest.raises(InputError, match="not the published SyncNet weights"):
+        load_syncnet(tmp_path / "bomb.model")
 
 
 def test_without_torch_one_sentence_says_so(tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:

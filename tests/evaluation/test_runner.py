@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from report_samples import row, scores
 
-from mssync.errors import MssyncError, OutputError
+from mssync.errors import InputError, MssyncError, OutputError
 from mssync.evaluation import runner
 from mssync.evaluation.results import GENERATED, REAL
 from mssync.evaluation.runner import parts_folder, run
@@ -125,6 +125,31 @@ def test_a_folder_of_something_else_is_not_taken_for_parts(items: list[Item], wo
     with pytest.raises(OutputError, match=r"letters\.txt"):
         run(items, Settings(), tmp_path / "p")
     assert (tmp_path / "p" / "letters.txt").read_text() == "mine" and work == []
+
+
+@pytest.mark.parametrize("net", ["picture_net", "clip_net", "syncnet"])
+def test_a_damaged_network_is_refused_before_the_work(
+    items: list[Item], work: list[str], tmp_path: Path, net: str
+) -> None:
+    if net == "syncnet":
+        pytest.importorskip("torch")
+    (tmp_path / "net.bin").write_bytes(b"no network")
+    with pytest.raises(InputError, match=r"net\.bin"):
+        run(items, Settings(**{net: tmp_path / "net.bin"}), tmp_path / "p")
+    assert work == []
+
+
+def test_a_score_of_the_set_that_fails_is_a_note(
+    items: list[Item], work: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> float:
+        raise np.linalg.LinAlgError("no convergence")
+
+    monkeypatch.setattr("mssync.evaluation.pool.MIN_ROWS", 2)
+    monkeypatch.setattr("mssync.evaluation.pool.frechet", fails)
+    result = run(items, Settings(), tmp_path / "p")
+    entry = next(e for e in result["summary"] if e["key"] == "head.set_frechet")
+    assert "no convergence" in entry["systems"][GENERATED]["note"]
 
 
 def test_where_the_parts_lie() -> None:

@@ -71,7 +71,10 @@ class FeatureNet:
             out = self._session.run(None, {self._input: pixels[None].astype(np.float32)})[0]
         except Exception as e:  # onnxruntime raises its own, undocumented types
             raise InputError(f"{self._path} fails on its input {list(self._shape)}; export it again.") from e
-        return np.asarray(out, np.float32).reshape(-1)
+        row = np.asarray(out, np.float32).reshape(-1)
+        if not row.size or not np.isfinite(row).all():
+            raise InputError(f"{self._path} gives no finite numbers for a picture; export it again.")
+        return row
 
 
 def picture_features(net: FeatureNet, footage: Footage) -> Array:

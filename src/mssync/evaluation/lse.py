@@ -62,13 +62,26 @@ def scores(seen: Footage, weights: Path | None) -> list[Score]:
         why = f"The video is shorter than {2 * SHIFT + FRAMES + 1} frames."
     if weights is None or why:
         return [Score.not_run(key, unit, "real", why) for key, unit, _ in _KEYS]
+    lips, sound = _features(_network(weights), seen, windows)
+    values = lse(lips, sound)
+    return [Score(key, value, unit, "real") for (key, unit, _), value in zip(_KEYS, values, strict=True)]
+
+
+def check_weights(weights: Path) -> None:
+    """Refuse what is not the published weights.
+
+    Raises:
+        InputError: it is not, or PyTorch is missing.
+    """
+    _network(weights)
+
+
+def _network(weights: Path) -> Any:
     try:
         from mssync.evaluation.syncnet import load_syncnet
     except ModuleNotFoundError as error:
         raise InputError("LSE-C and LSE-D need PyTorch; install it with: python -m pip install torch") from error
-    lips, sound = _features(load_syncnet(weights), seen, windows)
-    values = lse(lips, sound)
-    return [Score(key, value, unit, "real") for (key, unit, _), value in zip(_KEYS, values, strict=True)]
+    return load_syncnet(weights)
 
 
 def lse(lips: Array, sound: Array) -> tuple[float, float, float]:

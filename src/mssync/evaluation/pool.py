@@ -91,6 +91,13 @@ def _distances(system: str, found: Sequence[Pool], real: Sequence[Pool]) -> list
 def _distance(key: str, unit: str, part: str, found: Sequence[Pool], real: Sequence[Pool]) -> Score:
     if not real:
         return Score.not_run(key, unit, "low", "There is no real footage to compare with.")
+    try:
+        return _measured(key, unit, part, found, real)
+    except (ValueError, ArithmeticError, MemoryError, np.linalg.LinAlgError) as error:  # one score must not end all
+        return Score.not_run(key, unit, "low", f"It failed on these clips ({type(error).__name__}: {error}).")
+
+
+def _measured(key: str, unit: str, part: str, found: Sequence[Pool], real: Sequence[Pool]) -> Score:
     ours, theirs = (_stacked(part, pools) for pools in (found, real))
     least = 2 if part != "windows" else MIN_ROWS
     if min(len(ours), len(theirs)) < least:

@@ -18,7 +18,7 @@ from mssync.evaluation.frames import CROP, SIDE
 from mssync.evaluation.parts import Outcome, load, save
 from mssync.evaluation.pool import set_rows
 from mssync.evaluation.results import Result, Row, assemble, sha256
-from mssync.evaluation.suite import Item, Settings, evaluate_one, judge, lost, videos_of
+from mssync.evaluation.suite import Item, Settings, check_nets, evaluate_one, judge, lost, videos_of
 from mssync.evaluation.workers import spread
 from mssync.face.tracking import FaceTracker
 from mssync.files import discard, write_error
@@ -65,6 +65,7 @@ def run(
         done: called after each item with (items done, all items, its rows).
         frames: called while a single item is tracked, with (frames done, frames of this video if known).
     Raises:
+        InputError: a network of the user's is not what it should be.
         OutputError: the parts cannot be written, or their folder holds something else.
     """
     with one_thread():
@@ -81,6 +82,7 @@ def _run(
     frames: Progress | None,
 ) -> Result:
     _own_folder(parts)
+    check_nets(settings)
     kept = [load(parts, _key(item, settings), [v[:2] for v in videos_of(item)]) for item in items]
     outcomes: dict[int, Outcome] = {n: found for n, found in enumerate(kept) if found is not None}
     for count, number in enumerate(outcomes, 1):

@@ -323,6 +323,20 @@ def _pool(case: Case) -> Pool:
     return pool
 
 
+def check_nets(settings: Settings) -> None:
+    """Refuse networks of the user's that are not what they should be, before the work begins.
+
+    Raises:
+        InputError: which one, and why; or PyTorch is missing.
+    """
+    if settings.picture_net is not None:
+        feature_net(settings.picture_net, feature_nets.PICTURE)
+    if settings.clip_net is not None:
+        feature_net(settings.clip_net, feature_nets.CLIP)
+    if settings.syncnet is not None:
+        lse.check_weights(settings.syncnet)
+
+
 @cache
 def feature_net(path: Path, shape: tuple[int, ...]) -> feature_nets.FeatureNet:
     """A user's feature network, loaded once per process.

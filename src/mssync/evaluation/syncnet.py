@@ -6,6 +6,7 @@ The layer sizes are those of the authors' published weights file; its names are 
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +27,9 @@ def _stage(conv: nn.Module, channels: int, *pool: nn.Module) -> list[nn.Module]:
 
 def _head() -> nn.Sequential:
     return nn.Sequential(nn.Linear(512, 512), nn.BatchNorm1d(512), nn.ReLU(), nn.Linear(512, WIDTH))
+
+
+MAX_BYTES: Final = 2**29  # the published file has 52 MB
 
 
 class SyncNet(nn.Module):
@@ -80,7 +84,11 @@ def load_syncnet(path: Path) -> SyncNet:
     """
     wrong = InputError(f"{path} is not the published SyncNet weights file (syncnet_v2.model); give that one.")
     try:
+        if _unpacked(path) > MAX_BYTES:
+            raise wrong
         state = torch.load(path, map_location="cpu", weights_only=True)
+    except InputError:
+        raise
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror or error}); check its name.") from error
     except Exception as error:  # torch, zip and pickle each refuse foreign bytes in their own way
@@ -91,3 +99,11 @@ def load_syncnet(path: Path) -> SyncNet:
     except (RuntimeError, TypeError, AttributeError) as error:
         raise wrong from error
     return net.eval()
+
+
+def _unpacked(path: Path) -> int:
+    """Bytes that a file of weights takes when it is unpacked."""
+    if not zipfile.is_zipfile(path):
+        return path.stat().st_size
+    with zipfile.ZipFile(path) as archive:
+        return sum(member.file_size for member in archive.infolist())
