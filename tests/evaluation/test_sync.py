@@ -178,3 +178,17 @@ def test_another_networks_graph_is_a_sentence(tmp_path: Path) -> None:
         with pytest.raises(AssetError, match=rf"lips-{level}\.onnx"):
             judge.embed(motion, sound, "lips", level)
     assert judge.embed(motion, sound, "head", 0) is not None
+
+
+def test_what_was_checked_is_what_judges(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(JUDGE, tmp_path / "judge"))
+    judge = Judge.load(folder)
+    for path in folder.iterdir():
+        path.write_bytes(b"changed after the check")
+    draw = np.random.default_rng(0)
+    motion = draw.normal(0, 0.1, (40, judge.columns)).astype(np.float32)
+    sound = draw.normal(0, 1, (160, 40)).astype(np.float32)
+    pairs = [j.embed(motion, sound, "lips", 0) for j in (judge, Judge.load(JUDGE))]
+    assert pairs[0] is not None and pairs[1] is not None
+    for a, b in zip(*pairs, strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import av
@@ -17,7 +18,7 @@ from mssync.media.video import VideoWriter
 
 
 @pytest.mark.parametrize("name", ["o.mp4", "o.webm", "frames", "p.png"])
-@pytest.mark.parametrize(("model", "seed"), [("default", 7), ('größe "x"; \n=y', None)])
+@pytest.mark.parametrize(("model", "seed"), [("default", 7), ('größe "x"; =y $', None)])
 def test_round_trip(tmp_path: Path, name: str, model: str, seed: int | None) -> None:
     tags = synthetic_metadata(model, seed)
     if name == "p.png":
@@ -62,3 +63,19 @@ def test_unreadable(tmp_path: Path) -> None:
     for name in ("bad.png", "bad.mp4", "empty", "missing.mp4", "missing.png"):
         with pytest.raises(InputError, match=name):
             read_synthetic_mark(tmp_path / name)
+
+
+def test_a_mark_of_a_stranger_is_a_few_harmless_entries(tmp_path: Path) -> None:
+    hostile = {"synthetic": True, "model": "a\x1b[2J\n\u202eb", "seed": 10**30, "generator": ["x"], "more": "y" * 1000}
+    tags = {"description": json.dumps(hostile)}
+    save_png(tmp_path / "p.png", picture(), force=False, metadata=tags)
+    assert read_synthetic_mark(tmp_path / "p.png") == {
+        "synthetic": True, "model": "a\ufffd[2J \ufffdb", "generator": "['x']", "seed": None,
+    }  # fmt: skip
+    for text in ("[" * 5000, '{"synthetic": true, "x": NaN}', json.dumps({"synthetic": True, "x": "y" * 20_000})):
+        save_png(tmp_path / "p.png", picture(), force=True, metadata={"description": text})
+        assert read_synthetic_mark(tmp_path / "p.png") is None
+
+
+def test_what_is_written_is_cleaned() -> None:
+    assert json.loads(synthetic_metadata("a\nb\x07", 1)["description"])["model"] == "a b\ufffd"

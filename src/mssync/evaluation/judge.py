@@ -7,18 +7,21 @@ in any training loss) and the syncers that training uses, which may settle offse
 from __future__ import annotations
 
 import hashlib
-import json
+import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mssync.arrays import Wanted, read_arrays
 from mssync.errors import AssetError
 from mssync.motion.pyramid import VIEWS, WINDOW_FRAMES, WINDOW_STEPS, View, pyramid, smoothed
-from mssync.sessions import open_session
+from mssync.schema import Bounds, checked, parse_json
+from mssync.sessions import PATIENCE, Network, open_session
 
 Array = NDArray[np.float32]
 
@@ -26,9 +29,22 @@ FORMAT: Final = "mssync-syncer"
 MAX_LAG: Final = 15
 MIN_OVERLAP: Final = 8  # windows that must remain at the largest lag
 STEPS_PER_FRAME: Final = 4
-EARS: Final = ("mel", "bands")
+EARS: Final = {"mel": 40, "bands": 26}  # columns of sound that each ear hears
 MAX_LEVEL: Final = 3
+MAX_VIEW: Final = 2**20  # bytes of a view's matrix
+LARGEST: Final = 1e4  # of a number in it
 MAX_BYTES: Final = 64 * 2**20  # of one file; the shipped ones have half a megabyte
+
+
+@dataclass(frozen=True)
+class _Table:
+    """What a pyramid's manifest must say."""
+
+    format: str
+    ear: str
+    views: Annotated[tuple[str, ...], Bounds(1, len(VIEWS))]
+    levels: Annotated[tuple[Annotated[int, Bounds(0, MAX_LEVEL)], ...], Bounds(1, MAX_LEVEL + 1)]
+    files: dict[str, Annotated[str, Bounds(64, 64)]]
 
 
 @dataclass(frozen=True)
@@ -74,19 +90,25 @@ class Judge:
     """A syncer pyramid on ONNX Runtime.
 
     Args:
-        folder: with ``manifest.json``, ``views.npz`` and one graph per view and level.
-        manifest: parsed.
+        folder: where the files lie.
+        manifest: parsed and checked.
+        data: the bytes of ``views.npz`` and of one graph per view and level, by name. What was checked is what is used.
+    Raises:
+        ValueError: the views are none.
     """
 
-    def __init__(self, folder: Path, manifest: dict[str, Any]) -> None:
-        self.folder, self.manifest = folder, manifest
+    def __init__(self, folder: Path, manifest: dict[str, Any], data: Mapping[str, bytes]) -> None:
+        self.folder, self.manifest, self._data = folder, manifest, data
         self.views: tuple[View, ...] = tuple(manifest["views"])
         self.levels: tuple[int, ...] = tuple(manifest["levels"])
         self.ear: str = manifest["ear"]
-        with np.load(folder / "views.npz", allow_pickle=False) as z:
-            self._matrices: dict[str, Array] = {v: np.asarray(z[v], np.float32) for v in self.views}
+        found = read_arrays(io.BytesIO(data["views.npz"]), dict.fromkeys(self.views, Wanted("f", 2, MAX_VIEW)))
+        self._matrices: dict[str, Array] = {v: np.asarray(found[v], np.float32) for v in self.views}
         self.columns = len(self._matrices[self.views[0]])
-        self._sessions: dict[tuple[str, int], Any] = {}
+        for view, matrix in self._matrices.items():
+            if len(matrix) != self.columns or not np.isfinite(matrix).all() or np.abs(matrix).max() > LARGEST:
+                raise ValueError(f"the view {view!r} has the shape {matrix.shape}, or numbers of no view")
+        self._networks: dict[tuple[str, int], Network] = {}
 
     @staticmethod
     def load(folder: Path | None = None) -> Judge:
@@ -97,20 +119,19 @@ class Judge:
         """
         folder = folder or Path(str(resources.files("mssync"))) / "weights" / "judge"
         try:
-            manifest = json.loads(_bytes(folder / "manifest.json"))
+            manifest = parse_json(_bytes(folder / "manifest.json"))
             _check(manifest)
+            data: dict[str, bytes] = {}
             for name, want in manifest["files"].items():
-                if hashlib.sha256(_bytes(folder / name)).hexdigest() != want:
+                data[name] = _bytes(folder / name)
+                if hashlib.sha256(data[name]).hexdigest() != want:
                     raise AssetError(f"{folder / name} is damaged: its sha256 is not the manifest's; install it again.")
-            judge = Judge(folder, manifest)
-            for view, matrix in judge._matrices.items():
-                if matrix.shape[:1] != (judge.columns,) or matrix.ndim != 2 or not np.isfinite(matrix).all():
-                    raise ValueError(view)
-        except AssetError:
-            raise
-        except Exception as e:  # json, zip, zlib and numpy each fail in their own way on damaged bytes
-            raise AssetError(f"{folder} holds no syncer pyramid; name a folder made by `mssync train syncer`.") from e
-        return judge
+            return Judge(folder, manifest, data)
+        except (OSError, ValueError) as e:
+            why = e.strerror if isinstance(e, OSError) and e.strerror else e
+            raise AssetError(
+                f"{folder} holds no syncer pyramid ({why}); name a folder made by `mssync train syncer`."
+            ) from e
 
     def embed(self, motion: Array, sound: Array, view: View, level: int) -> tuple[Array, Array] | None:
         """Unit vectors ``(N, E)`` of every motion window and its sound window; None when there are none.
@@ -129,12 +150,8 @@ class Judge:
         rows = np.arange(n)
         m = seen[rows[:, None] + np.arange(WINDOW_FRAMES)]
         s = heard[STEPS_PER_FRAME * rows[:, None] + np.arange(WINDOW_STEPS)]
-        session = self._session(view, level)
-        try:
-            moved, said = (np.asarray(x, np.float32) for x in session.run(None, {"motion": m, "sound": s}))
-        except Exception as e:  # onnxruntime raises its own, undocumented types
-            raise AssetError(f"{self._graph(view, level)} is no network of a syncer; train or install it again.") from e
-        if moved.ndim != 2 or moved.shape != said.shape or len(moved) != n or not np.isfinite([moved, said]).all():
+        moved, said = self._network(view, level).run({"motion": m, "sound": s})
+        if moved.shape != said.shape or len(moved) != n:
             raise AssetError(f"{self._graph(view, level)} gives no vectors of a syncer; train or install it again.")
         return moved, said
 
@@ -148,34 +165,42 @@ class Judge:
             return None
         return SyncCurve.of(*pair)
 
-    def _session(self, view: str, level: int) -> Any:
-        if (view, level) not in self._sessions:
-            self._sessions[view, level] = open_session(self._graph(view, level))
-        return self._sessions[view, level]
+    def _network(self, view: str, level: int) -> Network:
+        """The net of a view and level, opened when it is first asked."""
+        if (view, level) not in self._networks:
+            path = self._graph(view, level)
+            seen, bands = self._matrices[view].shape[1], EARS[self.ear]
+            takes = {"motion": (None, WINDOW_FRAMES, seen), "sound": (None, WINDOW_STEPS, bands)}
+            gives = {"motion_vector": (None, None), "sound_vector": (None, None)}
+            net = Network(path, open_session(path, data=self._data[path.name]), takes, gives)
+            net.run(
+                {name: np.ones([n or 1 for n in shape], np.float32) for name, shape in takes.items()}, patience=PATIENCE
+            )
+            self._networks[view, level] = net
+        return self._networks[view, level]
 
     def _graph(self, view: str, level: int) -> Path:
         return self.folder / f"{view}-{level}.onnx"
 
 
 def _check(manifest: Any) -> None:
-    """Refuse what is no manifest of a pyramid: every graph that will be asked for is among the hashed files."""
-    views, levels, files = manifest["views"], manifest["levels"], manifest["files"]
-    good = (
-        manifest["format"] == FORMAT
-        and isinstance(views, list)
-        and isinstance(levels, list)
-        and isinstance(files, dict)
-        and bool(views)
-        and all(view in VIEWS for view in views)
-        and all(type(level) is int and 0 <= level <= MAX_LEVEL for level in levels)
-        and manifest["ear"] in EARS
-        and files.keys() == {"views.npz", *(f"{view}-{level}.onnx" for view in views for level in levels)}
-    )
-    if not good:
-        raise ValueError("no manifest of a syncer pyramid")
+    """Refuse what is no manifest of a pyramid: every graph that will be asked for is among the hashed files.
+
+    Raises:
+        ValueError: an entry is missing or will not do.
+    """
+    table = checked(_Table, manifest)
+    if table.format != FORMAT:
+        raise ValueError(f"its format is not {FORMAT}")
+    if table.ear not in EARS or not set(table.views) <= set(VIEWS) or len(set(table.views)) != len(table.views):
+        raise ValueError("its ear or its views are none that we know")
+    graphs = {f"{view}-{level}.onnx" for view in table.views for level in table.levels}
+    if len(graphs) != len(table.views) * len(table.levels) or table.files.keys() != {"views.npz", *graphs}:
+        raise ValueError("its files are not one for each view and level")
 
 
 def _bytes(path: Path) -> bytes:
     if not path.is_file() or path.stat().st_size > MAX_BYTES:
-        raise ValueError(f"{path} is no file of an expected size")
-    return path.read_bytes()
+        raise ValueError(f"{path.name} is missing, or too large")
+    with path.open("rb") as f:
+        return f.read(MAX_BYTES)

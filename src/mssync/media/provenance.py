@@ -10,16 +10,19 @@ from __future__ import annotations
 import json
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from PIL import Image as Pil
 
 from mssync.errors import InputError
 from mssync.files import PathLike, readable_file
 from mssync.media.container import open_media
+from mssync.schema import Unsound, parse_json
+from mssync.texts import clean
 
 # IPTC's term for a real picture changed by a generative model; C2PA and the platforms' labels use the same
 # list.
+MAX_MARK: Final = 10_000  # characters
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 
 
@@ -30,6 +33,7 @@ def synthetic_metadata(model: str, seed: int | None) -> dict[str, str]:
         model: name of the model that made the motion.
         seed: its seed; ``None`` where the motion was recorded from a person, not drawn.
     """
+    model = clean(model)
     generator = f"mssync {version('mssync')}"
     mark = {
         "synthetic": True,
@@ -49,7 +53,8 @@ def read_synthetic_mark(path: PathLike) -> dict[str, Any] | None:
     """Return the mark of :func:`synthetic_metadata` in a video, a PNG or a folder of PNG frames, or ``None``.
 
     Returns:
-        ``synthetic`` (True), ``digital_source_type``, ``generator``, ``model`` and ``seed``.
+        ``synthetic`` (True), ``digital_source_type``, ``generator``, ``model`` and ``seed``: short texts and a number,
+        whatever else a file holds.
 
     Raises:
         InputError: the file cannot be read.
@@ -72,7 +77,11 @@ def read_synthetic_mark(path: PathLike) -> dict[str, Any] | None:
             tags = dict(container.metadata)
     text = {key.casefold(): value for key, value in tags.items()}.get("description", "")
     try:
-        mark = json.loads(text)
-    except (ValueError, RecursionError):
+        mark = parse_json(text, MAX_MARK)
+    except Unsound:
         return None
-    return mark if isinstance(mark, dict) and mark.get("synthetic") is True else None
+    if not isinstance(mark, dict) or mark.get("synthetic") is not True:
+        return None
+    seed = mark.get("seed")
+    texts = {name: clean(mark[name]) for name in ("digital_source_type", "generator", "model") if name in mark}
+    return {"synthetic": True, **texts, "seed": seed if isinstance(seed, int) and 0 <= seed < 2**63 else None}
