@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from threading import Lock
 
@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssync.errors import InputError
-from mssync.files import PathLike, check_run, ready_file
+from mssync.files import PathLike, check_ending, check_run, ready_file
 from mssync.inputs import Speech
 from mssync.media.provenance import synthetic_metadata
 from mssync.media.targets import ready_video
 from mssync.media.video import VideoWriter
 from mssync.motion.mesh import MeshSpace, Rest
-from mssync.motion.space import FPS, Motion
+from mssync.motion.space import FPS, MOTION_SUFFIXES, Motion
 from mssync.render.warp import Scene, WarpRenderer
 
 Array = NDArray[np.float32]
@@ -124,6 +124,7 @@ class Animation:
         target = ready_video(out, force=force, alpha=self.alpha, inputs=self._inputs)
         if motion_out is not None:
             check_run([out, motion_out])
+            check_ending(motion_out, MOTION_SUFFIXES, "A motion file")
             ready_file(motion_out, force=force, inputs=self._inputs)
         if self._speech is None:
             self._write(out, None, force, motion_out, progress)
@@ -142,13 +143,14 @@ class Animation:
     ) -> None:
         mark = synthetic_metadata(self.model, self.seed)
         video = VideoWriter(out, *self.size, fps=FPS, sound=sound, metadata=mark, force=force, alpha=self.alpha)
-        with video, closing(_ahead(self.frames())) as frames:
+        # The motion gets its name after the video: neither stands there alone when the other one fails.
+        with ExitStack() as last, video, closing(_ahead(self.frames())) as frames:
             for frame in frames:
                 video.write(frame)
                 if progress is not None:
                     progress(video.frames, self._frames)
             if motion_out is not None:
-                self.motion.save(Path(motion_out), force=force)
+                last.enter_context(self.motion.saving(Path(motion_out), force=force))
 
     def _rows(self) -> Iterator[Array]:
         """All blocks of rows ``(k, D)`` from the first on: those made already, then new ones."""

@@ -148,3 +148,25 @@ def test_the_number_of_processors_changes_no_byte(photo: Path, short_voice: Path
         )
         made.add(((tmp_path / f"{number}.mp4").read_bytes(), (tmp_path / "m.npz").read_bytes()))
     assert len(made) == 1
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_a_video_that_fails_at_its_end_leaves_no_motion_alone(
+    photo: Path, short_voice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: BaseException
+) -> None:
+    from mssync import TalkingHead
+    from mssync.errors import OutputError
+    from mssync.media.sinks import ContainerSink
+
+    def finish(sink: ContainerSink) -> None:
+        raise stop
+
+    made = TalkingHead.load().animate(photo, short_voice)
+    monkeypatch.setattr(ContainerSink, "finish", finish)
+    with pytest.raises((KeyboardInterrupt, OutputError)):
+        made.save(tmp_path / "o.mp4", motion_out=tmp_path / "m.npz")
+    with pytest.raises(OutputError, match=r"ends in \.npz"):
+        made.save(tmp_path / "o.mp4", motion_out=tmp_path / "m.csv")
+    with pytest.raises(OutputError, match="would lie in"):
+        made.save(tmp_path / "frames", motion_out=tmp_path / "frames" / "m.npz")
+    assert list(tmp_path.iterdir()) == []

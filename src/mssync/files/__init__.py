@@ -8,6 +8,7 @@
 from mssync.files.aside import replacing, replacing_folder, written_aside
 from mssync.files.names import (
     PathLike,
+    check_ending,
     check_run,
     checked_folder,
     checked_target,
@@ -23,6 +24,7 @@ from mssync.files.names import (
 
 __all__ = [
     "PathLike",
+    "check_ending",
     "check_run",
     "checked_folder",
     "checked_target",

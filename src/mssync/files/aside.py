@@ -25,7 +25,7 @@ from typing import Final
 
 from mssync.errors import OutputError
 from mssync.files.locks import try_lock
-from mssync.files.names import PathLike, checked_folder, checked_target, discard, followed, write_error
+from mssync.files.names import PathLike, check_ending, checked_folder, checked_target, discard, followed, write_error
 
 _NAME_BYTES: Final = 40  # of the target's name in the hidden one: some systems allow few in all
 _TRIES: Final = 100
@@ -79,8 +79,7 @@ def written_aside(out: Path, suffixes: tuple[str, ...], what: str, *, force: boo
     Raises:
         OutputError: another ending, the file exists and ``force`` is not set, or it cannot be written.
     """
-    if out.suffix.lower() not in suffixes:
-        raise OutputError(f"{what} ends in {' or '.join(suffixes)}, not {out.name!r}; choose another name.")
+    check_ending(out, suffixes, what)
     with replacing(out, force=force, ending=out.suffix.lower()) as part:
         yield part
 

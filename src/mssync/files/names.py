@@ -9,7 +9,7 @@ import secrets
 import shutil
 import stat
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePath
 
@@ -168,6 +168,21 @@ def make_folder(path: PathLike) -> Path:
     except (OSError, ValueError) as error:
         raise write_error(target, error) from error
     return target
+
+
+def check_ending(path: PathLike, suffixes: Sequence[str], what: str) -> None:
+    """Refuse a name that does not end as it must.
+
+    Args:
+        path: of an output.
+        suffixes: endings allowed, in lower case.
+        what: what the sentence calls the file, for example "A plot".
+    Raises:
+        OutputError: it has another ending.
+    """
+    target = Path(path)
+    if target.suffix.lower() not in suffixes:
+        raise OutputError(f"{what} ends in {' or '.join(suffixes)}, not {target.name!r}; choose another name.")
 
 
 def check_run(outputs: Iterable[PathLike], inputs: Iterable[PathLike] = ()) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +24,7 @@ Array = NDArray[np.float32]
 
 MOTION_FORMAT = "mssync-motion"
 MOTION_VERSION = 1
+MOTION_SUFFIXES = (".npz",)
 FPS = 25.0
 MAX_SECONDS = 3600 * 12
 MAX_FRAMES = 25 * MAX_SECONDS
@@ -80,13 +83,25 @@ class Motion:
             OutputError: the file exists and ``force`` is not set, or it cannot be written.
         """
         path = Path(path)
+        with self.saving(path, force=force):
+            pass
+        return path
+
+    @contextmanager
+    def saving(self, path: str | Path, *, force: bool = False) -> Iterator[None]:
+        """As :meth:`save`, but the file gets its name when the block ends well: after something else is done.
+
+        Raises:
+            OutputError: as for :meth:`save`.
+        """
         header = {
             "format": MOTION_FORMAT, "version": self.version, "space": self.space, "fps": self.fps,
             "names": list(self.names), "meta": self.meta,
         }  # fmt: skip
-        with written_aside(path, (".npz",), "A motion file", force=force) as part, part.open("wb") as f:
-            np.savez_compressed(f, header=np.array(json.dumps(header)), values=self.values.astype(np.float32))
-        return path
+        with written_aside(Path(path), MOTION_SUFFIXES, "A motion file", force=force) as part:
+            with part.open("wb") as f:
+                np.savez_compressed(f, header=np.array(json.dumps(header)), values=self.values.astype(np.float32))
+            yield
 
     @staticmethod
     def load(path: str | Path) -> Motion:
