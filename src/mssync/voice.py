@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssync.errors import InputError
-from mssync.files import PathLike
+from mssync.files import PathLike, scratch_folder
 from mssync.media.audio import MIN_SECONDS, SPEECH_RATE, iter_sound, probe_sound, save_wav
 from mssync.media.held import KeptFile, array_of, content_of, rate_and_samples, samples_of
 from mssync.motion.space import FPS
@@ -105,8 +104,8 @@ class Speech:
             yield self.path
             return
         assert self.array is not None
-        with tempfile.TemporaryDirectory(prefix="mssync-") as folder:
-            path = Path(folder) / "speech.wav"
+        with scratch_folder() as folder:
+            path = folder / "speech.wav"
             save_wav(path, self.array, SPEECH_RATE, force=True)
             yield path
 

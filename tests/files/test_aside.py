@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from mssync.errors import InputError, OutputError
-from mssync.files import aside, replacing, replacing_folder, written_aside
+from mssync.files import aside, replacing, replacing_folder, scratch_folder, written_aside
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="links and signals as on Linux and macOS")
 OLD, NEW = "old" * 1000, "new" * 100_000
@@ -166,7 +167,7 @@ def test_a_folder_moved_away_by_a_run_that_died_comes_back(tmp_path: Path, monke
 CHILD = """
 import sys
 from pathlib import Path
-from mssync.files import replacing, replacing_folder
+from mssync.files import replacing, replacing_folder, scratch_folder
 out, kind = Path(sys.argv[1]), sys.argv[2]
 def stop(words):
     print(words, flush=True)
@@ -174,6 +175,10 @@ def stop(words):
 if kind == "file":
     with replacing(out, force=True) as part:
         part.write_text("half")
+        stop("writing")
+elif kind == "scratch":
+    with scratch_folder(out) as part:
+        (part / "a.txt").write_text("half")
         stop("writing")
 else:
     with replacing_folder(out, force=True, ours=lambda _: True) as part:
@@ -218,6 +223,23 @@ def test_what_a_killed_run_left_goes_and_what_is_being_written_stays(tmp_path: P
             child.communicate()
     assert names(tmp_path) == ["o"]
     assert (out if kind == "file" else out / "a.txt").read_text() == "half"
+
+
+def test_a_scratch_folder_goes_even_after_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
+    child = start(tmp_path, "scratch")
+    child.kill()
+    child.communicate()
+    assert len(names(tmp_path)) == 2
+    with pytest.raises(InputError), scratch_folder() as one, scratch_folder(tmp_path) as other:
+        (one / "big.wav").touch()
+        assert one != other and {one, other} == {p for p in tmp_path.iterdir() if p.is_dir()}
+        if sys.platform != "win32":
+            assert one.stat().st_mode & 0o077 == 0, "a voice is nobody else's business"
+        raise InputError("no")
+    assert names(tmp_path) == []
+    with pytest.raises(OutputError), scratch_folder(tmp_path / "none"):
+        pytest.fail("there is no such folder")
 
 
 def test_what_another_computer_or_another_name_left_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

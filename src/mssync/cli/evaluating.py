@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import ExitStack
 from enum import StrEnum
 from importlib import import_module
@@ -90,7 +89,7 @@ def evaluate(
     A run that was stopped goes on where it was: finished videos are kept in R.json.parts until all went well. A bad
     file is reported and left out; the exit code is 2 when there was one.
     """
-    from mssync.files import check_run, readable_file, ready_file
+    from mssync.files import check_run, readable_file, ready_file, scratch_folder
 
     nets = (syncnet, fid_net, fvd_net)
     for target, ending in ((json, ".json"), (report, ".html")):
@@ -116,11 +115,7 @@ def evaluate(
     check_run([p for p in made if p is not None], [p for p in read if p is not None])
     settings = Settings(suite.value, seed, *nets)
     with ExitStack() as stack:
-        parts = (
-            Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mssync-")))
-            if kept is None
-            else parts_folder(kept)
-        )
+        parts = stack.enter_context(scratch_folder()) if kept is None else parts_folder(kept)
         result, failed = _run(items, settings, parts, workers)
         _write(result, json, report, everything, force)
     if failed:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import re
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -32,7 +31,7 @@ from mssync.evaluation.report_parts import (
 )
 from mssync.evaluation.results import REAL, Result, number, relative, was_run
 from mssync.evaluation.tables import legend, silent
-from mssync.files import replacing
+from mssync.files import replacing, scratch_folder
 from mssync.texts import clean
 
 # Films and curves are for looking at, not for archiving: the page stays a few megabytes with hundreds of clips.
@@ -221,8 +220,8 @@ def _film(name: str, rows: Sequence[Row]) -> dict[str, Any]:
     """The beginning of the clip's videos side by side, re-encoded small, inside the page; or why there is none."""
     panels = [Panel(title_of(row["system"]), Path(row["path"])) for row in rows]
     sound = rows[-1].get("audio")
-    with tempfile.TemporaryDirectory(prefix="mssync-") as folder:
-        film = Path(folder) / "film.mp4"
+    with scratch_folder() as folder:
+        film = folder / "film.mp4"
         try:
             compare(
                 panels, film, audio=Path(sound) if sound else None, height=FILM_HEIGHT, seconds=FILM_SECONDS,

@@ -5,7 +5,7 @@
 * Nothing is written over an input of the run, over what exists without ``force``, or over what we did not make.
 """
 
-from mssync.files.aside import replacing, replacing_folder, written_aside
+from mssync.files.aside import replacing, replacing_folder, scratch_folder, written_aside
 from mssync.files.names import (
     PathLike,
     check_ending,
@@ -36,6 +36,7 @@ __all__ = [
     "ready_folder",
     "replacing",
     "replacing_folder",
+    "scratch_folder",
     "try_folder",
     "write_error",
     "written_aside",

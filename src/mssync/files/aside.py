@@ -17,8 +17,9 @@ import platform
 import re
 import secrets
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -118,6 +119,29 @@ def replacing_folder(
                 discard(part)
     except OSError as error:
         raise write_error(target, error) from error
+
+
+@contextmanager
+def scratch_folder(inside: PathLike | None = None) -> Iterator[Path]:
+    """Yield a private folder for things on their way; it goes at the end, and what killed runs left goes before.
+
+    Args:
+        inside: where it shall lie; else where the system keeps temporary files.
+    Yields:
+        an empty folder of a fresh name, open to this user alone.
+    Raises:
+        OutputError: it cannot be made.
+    """
+    place = Path(tempfile.gettempdir() if inside is None else inside) / "mssync"
+    with ExitStack() as stack:
+        try:
+            stem = stack.enter_context(_claimed(place))
+            part = stem.with_name(f"{stem.name}.part")
+            stack.callback(discard, part)
+            part.mkdir(0o700)
+        except OSError as error:
+            raise write_error(place.parent, error) from error
+        yield part
 
 
 @contextmanager

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import io
-import shutil
-import tempfile
 import weakref
 from collections.abc import Sequence
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mssync.errors import InputError
+from mssync.files import scratch_folder
 
 # A float array that goes beyond this is no sound in [-1, 1], not even an overdriven one.
 _LOUDEST: Final = 4.0
@@ -151,6 +150,6 @@ class KeptFile:
     """
 
     def __init__(self, name: str) -> None:
-        folder = Path(tempfile.mkdtemp(prefix="mssync-"))
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        self.path = folder / name
+        with ExitStack() as stack:
+            self.path = stack.enter_context(scratch_folder()) / name
+            weakref.finalize(self, stack.pop_all().close)
