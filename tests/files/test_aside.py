@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -160,6 +161,25 @@ def test_a_folder_moved_away_by_a_run_that_died_comes_back(tmp_path: Path, monke
     with pytest.raises(OutputError, match="is not empty"), replacing_folder(out, force=False, ours=ours):
         pytest.fail("the old one is there again")
     assert names(tmp_path) == ["f"] and (out / "a.txt").read_text() == OLD
+
+
+def test_a_disk_without_locks_and_links_serves_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_: object) -> bool:
+        raise OSError(errno.ENOTSUP, "not supported")
+
+    left = [f"{aside._beginning(tmp_path / 'o')}01234567.{ending}" for ending in ("part", "lock")]
+    for name in left:
+        (tmp_path / name).touch()
+    monkeypatch.setattr(aside, "try_lock", none)
+    monkeypatch.setattr(aside.os, "link", none)
+    monkeypatch.setattr(aside, "_exchange", lambda *_: False)
+    with replacing(tmp_path / "o", force=False) as part:
+        part.write_text(NEW)
+    for text in (OLD, NEW):
+        with replacing_folder(tmp_path / "f", force=True, ours=ours) as part:
+            (part / "a.txt").write_text(text)
+    assert (tmp_path / "o").read_text() == NEW == (tmp_path / "f" / "a.txt").read_text()
+    assert names(tmp_path) == sorted(["f", "o", *left]), "whose they are cannot be told, so they stay"
 
 
 # ---- runs that are killed -------------------------------------------------------------------------------------------

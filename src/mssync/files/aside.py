@@ -13,7 +13,6 @@ import ctypes
 import errno
 import hashlib
 import os
-import platform
 import re
 import secrets
 import sys
@@ -219,10 +218,11 @@ def _beginning(target: Path) -> str:
 @cache
 def _host() -> str:
     """Tells computers apart that share a disk."""
-    facts = platform.node()
+    name = os.environ.get("COMPUTERNAME", "") if sys.platform == "win32" else os.uname().nodename
+    facts = os.fsencode(name)
     with suppress(OSError):
-        facts += Path("/etc/machine-id").read_text("ascii", "ignore")
-    return hashlib.sha256(facts.encode("utf-8", "surrogateescape")).hexdigest()[:6]
+        facts += Path("/etc/machine-id").read_bytes()
+    return hashlib.sha256(facts).hexdigest()[:6]
 
 
 def _lock_of(stem: Path) -> Path:
