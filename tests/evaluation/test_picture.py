@@ -154,6 +154,13 @@ def test_pixels_of_another_shape_have_no_partners(tmp_path: Path) -> None:
     assert "another shape (272 x 160) than the video (272 x 320)" in got["ssim"].note
 
 
+def test_a_longer_reference_is_said(tmp_path: Path) -> None:
+    got = by_key(picture.scores(still(tmp_path / "a.mp4", 30), still(tmp_path / "b.mp4", 60), None))
+    for key in ("psnr", "ssim", "lmd_face", "akd"):
+        assert "first 1.2 s, which both videos have" in got[key].note
+    assert by_key(picture.scores(still(tmp_path / "c.mp4", 30), still(tmp_path / "d.mp4", 33), None))["psnr"].note == ""
+
+
 def test_a_smaller_reference_is_resized(tmp_path: Path) -> None:
     small = np.ascontiguousarray(cv2.resize(hopper().rgb, (136, 160), interpolation=cv2.INTER_AREA))
     real = footage(tmp_path / "b.mp4", [small] * 25, hopper().points / 2)

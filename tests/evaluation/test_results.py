@@ -108,6 +108,21 @@ def test_no_ratio_where_real_footage_does_not_separate() -> None:
         assert (relative(entry, GENERATED) is None) is not separates
 
 
+def test_every_system_has_its_own_chance() -> None:
+    def made(system: str, value: float, chance: float) -> dict[str, object]:
+        return {
+            "system": system,
+            "scores": [Score("a.b", value, "", "real", chance, (value - 0.1, value + 0.1)).as_dict()],
+        }
+
+    (entry,) = summarise([made(REAL, 0.9, 0.1), made(GENERATED, 0.9, 0.85)])
+    assert entry["separates"] is True, "real footage against its own chance, not that of the generated"
+    found = relative(entry, GENERATED)
+    assert found is not None and found[0] == pytest.approx((0.9 - 0.85) / (0.9 - 0.1))
+    (entry,) = summarise([made(REAL, 0.9, 0.85), made(GENERATED, 0.9, 0.1)])
+    assert entry["separates"] is False and relative(entry, GENERATED) is None
+
+
 def test_sync_levels_say_themselves_whether_they_separate() -> None:
     def entry(notes: list[str]) -> bool | None:
         made = [Score("sync.head.level2.offset", 1.0, "steps", "real", note=n).as_dict() for n in notes]

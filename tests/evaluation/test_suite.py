@@ -101,6 +101,20 @@ def test_a_bad_file_gives_a_row_and_the_rest_goes_on(videos: Path, monkeypatch: 
     assert lone["problem"] == "alone"
 
 
+def test_a_photo_that_cannot_be_used_costs_its_own_scores_only(videos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def scores(seen: Footage, real: Footage | None, photo: Path | None, **_: object) -> list[Score]:
+        if photo is not None:
+            raise InputError("The photo shows no face.")
+        return [Score(key, 1.0, "", "high") for key in ("picture.identity", "picture.psnr")]
+
+    monkeypatch.setattr(suite.picture, "scores", scores)
+    item = Item("a", {GENERATED: videos / "a.mp4"}, photo=videos / "p.png")
+    (row,), _ = evaluate_one(item, Settings(), tracker=None)  # type: ignore[arg-type]
+    found = {s["key"]: (s["value"], s["note"]) for s in row["scores"]}
+    assert found["picture.identity"] == (None, "The photo shows no face.")
+    assert found["picture.psnr"] == (1.0, "")
+
+
 def test_a_score_that_fails_leaves_one_note(videos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(case: suite.Case) -> list[Score]:
         raise ValueError("two of three")

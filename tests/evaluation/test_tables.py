@@ -89,3 +89,9 @@ def test_texts_are_no_markup(capsys: Capture) -> None:
 def test_spans() -> None:
     assert span(0.25, (0.1, 0.5)) == "0.25 (0.1 to 0.5)"
     assert (span(0.25, None), span(None, (0, 1)), span(None, None)) == ("0.25", "0 to 1", "-")
+
+
+def test_nothing_measured_is_said(capsys: Capture) -> None:
+    assert shown(capsys, result([row("a", GENERATED, P, [], problem="It is broken.")])) == [
+        "Nothing could be measured."
+    ]

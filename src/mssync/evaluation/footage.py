@@ -92,7 +92,12 @@ def read_footage(
             if progress is not None:
                 progress(done, total)
 
-    track = tracker.track(frames()).resampled(FPS)
+    try:
+        track = tracker.track(frames()).resampled(FPS)
+    except InputError as error:  # the tracker knows frames, not files
+        if str(path) in str(error):
+            raise
+        raise InputError(f"{path}: {error}") from error
     return footage_of(path, track, sound)
 
 

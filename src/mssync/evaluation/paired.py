@@ -13,6 +13,7 @@ from mssync.evaluation.frames import FaceCrop, Frame, resized
 from mssync.evaluation.score import Score
 from mssync.face.shape import fit_pose
 from mssync.face.topology import IBUG68
+from mssync.motion.space import FPS
 
 Array = NDArray[np.float32]
 
@@ -21,6 +22,7 @@ MOUTH: Final = slice(48, 68)  # of the 68 points
 PSNR_TOP: Final = 100.0
 # The shapes of two videos may differ by the rounding of their sizes.
 _SAME_SHAPE: Final = 0.02
+_SAME_LENGTH: Final = 5  # frames
 NO_REFERENCE: Final = "There is no paired reference."
 
 
@@ -66,6 +68,7 @@ class PixelDistance:
 
     def __init__(self, seen: Footage, real: Footage | None) -> None:
         self._why = NO_REFERENCE if real is None else ""
+        self._note = "" if real is None else both_have(seen, real)
         if real is not None:
             shapes = seen.track.width * real.track.height, seen.track.height * real.track.width
             if abs(shapes[0] / shapes[1] - 1) > _SAME_SHAPE:
@@ -93,8 +96,8 @@ class PixelDistance:
                 Score.not_run("picture.ssim", "", "high", self._why),
             ]
         return [
-            Score("picture.psnr", float(np.mean(self._psnr)), "dB", "high"),
-            Score("picture.ssim", float(np.mean(self._ssim)), "", "high"),
+            Score("picture.psnr", float(np.mean(self._psnr)), "dB", "high", note=self._note),
+            Score("picture.ssim", float(np.mean(self._ssim)), "", "high", note=self._note),
         ]
 
 
@@ -122,4 +125,13 @@ def point_distances(seen: Footage, real: Footage | None) -> list[Score]:
     apart = np.linalg.norm(shape_a - shape_b, axis=-1)
     held_a, held_b = (FaceCrop.of(p).held(0).inside(p[:, IBUG68]) for p in points)
     values = apart.mean(), apart[:, MOUTH].mean(), np.linalg.norm(held_a - held_b, axis=-1).mean()
-    return [Score(key, float(value), unit, "low") for (key, unit), value in zip(units.items(), values, strict=True)]
+    note = both_have(seen, real)
+    found = zip(units.items(), values, strict=True)
+    return [Score(key, float(value), unit, "low", note=note) for (key, unit), value in found]
+
+
+def both_have(seen: Footage, real: Footage) -> str:
+    """A note where one is longer by more than a fifth of a second; both are laid together at their starts."""
+    if abs(len(seen) - len(real)) <= _SAME_LENGTH:
+        return ""
+    return f"Over the first {min(len(seen), len(real)) / FPS:.1f} s, which both videos have; the rest has no partner."

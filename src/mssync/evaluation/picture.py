@@ -25,6 +25,8 @@ from mssync.face.tracking import FaceTracker
 Array = NDArray[np.float32]
 
 QUICK_EVERY: Final = 5
+# Scores that ask how near a video is to the photo it was made from.
+OF_THE_PHOTO: Final = ("picture.identity", "picture.face_sharpness_kept", "picture.mouth_sharpness_kept")
 # Longer side in pixels at which the background is compared: coding noise averages out, a bent door frame stays.
 _SMALL: Final = 320
 # In inter-ocular distances from the face's middle: the head and its hair lie inside, the mouth at the line.

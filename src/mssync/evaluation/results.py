@@ -90,10 +90,10 @@ def summarise(rows: Sequence[Row]) -> list[dict[str, Any]]:
     Returns:
         one entry per score in order of appearance: ``key, unit, aim``; ``chance``, the median chance level of the
         generated clips (of the real ones where those have none); ``systems``: by name ``median`` (None where it was
-        not run), ``low`` and ``high`` (95 % bootstrap interval of the median over at least five clips; one clip's own
-        interval), ``clips`` and ``note`` (why it was not run, or a warning); ``separates``: whether real footage's
-        interval lies clear of the chance level (None where there is none); ``beaten_by``: baselines that come
-        nearer to the aim than the last system, where that is none of them.
+        not run), ``chance`` (the median of its own), ``low`` and ``high`` (95 % bootstrap interval of the median over
+        at least five clips; one clip's own interval), ``clips`` and ``note`` (why it was not run, or a warning);
+        ``separates``: whether real footage's interval lies clear of its chance level (None where there is none);
+        ``beaten_by``: baselines that come nearer to the aim than the last system, where that is none of them.
     """
     found: dict[str, dict[str, list[Score]]] = {}
     for row in rows:
@@ -112,16 +112,14 @@ def score_from(entry: Mapping[str, Any]) -> Score:
 def _summary(key: str, by_system: Mapping[str, list[Score]], systems: Sequence[str]) -> dict[str, Any]:
     any_score = next(iter(by_system.values()))[0]
     middles = {name: _middle(by_system[name]) for name in systems if name in by_system}
+    real = middles.get(REAL)
     chances = [s.chance for name, scores in by_system.items() if name != REAL for s in scores if s.chance is not None]
-    chances = chances or [s.chance for s in by_system.get(REAL, []) if s.chance is not None]
     return {
         "key": key,
         "unit": any_score.unit,
         "aim": any_score.aim,
-        "chance": float(np.median(chances)) if chances else None,
-        "separates": _separates(
-            by_system.get(REAL, []), middles.get(REAL), float(np.median(chances)) if chances else None
-        ),
+        "chance": float(np.median(chances)) if chances else None if real is None else real["chance"],
+        "separates": _separates(by_system.get(REAL, []), real),
         "systems": middles,
         "beaten_by": _beaten_by(any_score.aim, {n: m["median"] for n, m in middles.items()}, systems[-1]),
     }
@@ -129,6 +127,7 @@ def _summary(key: str, by_system: Mapping[str, list[Score]], systems: Sequence[s
 
 def _middle(scores: Sequence[Score]) -> dict[str, Any]:
     values = np.array([s.value for s in scores if s.value is not None])
+    chances = [s.chance for s in scores if s.chance is not None]
     low = high = None
     if len(values) >= _MIN_CLIPS:
         draws = np.random.default_rng(0).integers(0, len(values), (_BOOTSTRAP, len(values)))
@@ -137,6 +136,7 @@ def _middle(scores: Sequence[Score]) -> dict[str, Any]:
         low, high = next((s.interval for s in scores if s.value is not None), None) or (None, None)
     return {
         "median": float(np.median(values)) if len(values) else None,
+        "chance": float(np.median(chances)) if chances else None,
         "low": low,
         "high": high,
         "clips": len(values),
@@ -153,40 +153,46 @@ def _common_note(notes: Sequence[str]) -> str:
     return note if count == len(notes) else f"{count} of {len(notes)} clips: {note}"
 
 
-def _separates(scores: Sequence[Score], real: Mapping[str, Any] | None, chance: float | None) -> bool | None:
-    """By the clips' own tests where a score has one (the sync scores), else by the interval of the median.
+def _separates(scores: Sequence[Score], real: Mapping[str, Any] | None) -> bool | None:
+    """Whether real footage stands clear of its own chance level.
+
+    By the clips' own tests where a score has one (the sync scores), else by the interval of the median.
 
     Own tests: more clips pass than would by chance alone (binomial, 5 %), however few of many that are.
     """
     run = [s for s in scores if s.value is not None]
-    if run and run[0].key.startswith("sync."):
+    if run and run[0].key.startswith("sync.") and ".level" in run[0].key:
         passed, n = sum(s.note != NOT_SEPARATING for s in run), len(run)
         tail = sum(
             math.comb(n, k) * _PASS_BY_CHANCE**k * (1 - _PASS_BY_CHANCE) ** (n - k) for k in range(passed, n + 1)
         )
         return tail <= 0.05
-    if real is None or real["low"] is None or real["high"] is None or chance is None:
+    if real is None or None in (real["low"], real["high"], real["chance"]):
         return None
-    return not real["low"] <= chance <= real["high"]
+    return not real["low"] <= real["chance"] <= real["high"]
 
 
 def relative(entry: Mapping[str, Any], system: str) -> tuple[float, float | None, float | None] | None:
     """A system's median, and its interval, on a scale where real footage is 1.
 
-    With a chance level, that is 0: ``(value - chance) / (real - chance)``. Without one the plain ratio to real, where
-    both have one sign. None where real footage does not separate from chance, a number is missing, or the score is a
-    place in time, of which there are no ratios.
+    With a chance level, that is 0: ``(value - chance) / (real - its own chance)``. Without one the plain ratio to
+    real, where both have one sign. None where real footage does not separate from chance, a number is missing, or the
+    score is a place in time, of which there are no ratios.
     """
     if entry["key"].rpartition(".")[2] in _PLACES:
         return None
-    real, ours, chance = entry["systems"].get(REAL), entry["systems"].get(system), entry["chance"]
+    real, ours = entry["systems"].get(REAL), entry["systems"].get(system)
     if system == REAL or real is None or ours is None or entry["separates"] is False:
         return None
     if real["median"] is None or ours["median"] is None:
         return None
-    zero = 0.0 if chance is None else chance
-    span = real["median"] - zero
-    if abs(span) < 1e-9 or (chance is None and ours["median"] * real["median"] < 0):
+    zero, real_zero = ours["chance"], real["chance"]
+    if (zero is None) != (real_zero is None):
+        return None
+    if zero is None and ours["median"] * real["median"] < 0:
+        return None
+    zero, span = zero or 0.0, real["median"] - (real_zero or 0.0)
+    if abs(span) < 1e-9:
         return None
     ends = [None if v is None else (v - zero) / span for v in (ours["low"], ours["high"])]
     return (ours["median"] - zero) / span, *((ends[1], ends[0]) if span < 0 else (ends[0], ends[1]))

@@ -154,9 +154,15 @@ def _drift(case: Case) -> list[Score]:
 
 
 def _picture(case: Case) -> list[Score]:
-    return picture.scores(
-        case.seen, case.real, case.item.photo, every=case.settings.every, tracker=case.tracker
-    )  # fmt: skip
+    """With a photo that cannot be used only its own scores are missing."""
+    photo, every, tracker = case.item.photo, case.settings.every, case.tracker
+    if photo is None:
+        return picture.scores(case.seen, case.real, None, every=every, tracker=tracker)
+    try:
+        return picture.scores(case.seen, case.real, photo, every=every, tracker=tracker)
+    except InputError as error:
+        rest = picture.scores(case.seen, case.real, None, every=every, tracker=tracker)
+        return [Score.not_run(s.key, s.unit, s.aim, str(error)) if s.key in picture.OF_THE_PHOTO else s for s in rest]
 
 
 def _lse(case: Case) -> list[Score]:

@@ -33,7 +33,9 @@ def print_result(result: Result, *, everything: bool) -> None:
         system = max(found, key=result["systems"].index)
         console.print(verdict_table(found[system], system))
         console.print(Text(legend(found[system][0]["against"]), style="dim"))
-    if everything or not result["verdicts"]:
+    if not result["summary"]:
+        console.print("Nothing could be measured.")
+    elif everything or not result["verdicts"]:
         console.print(score_table(result))
         for why, keys in silent(result).items():
             console.print(Text(f"not run: {', '.join(keys)}: {why}", overflow="fold"))
