@@ -218,8 +218,10 @@ def _beginning(target: Path) -> str:
 @cache
 def _host() -> str:
     """Tells computers apart that share a disk."""
-    name = os.environ.get("COMPUTERNAME", "") if sys.platform == "win32" else os.uname().nodename
-    facts = os.fsencode(name)
+    if sys.platform == "win32":
+        facts = os.fsencode(os.environ.get("COMPUTERNAME", ""))
+    else:
+        facts = os.fsencode(os.uname().nodename)
     with suppress(OSError):
         facts += Path("/etc/machine-id").read_bytes()
     return hashlib.sha256(facts).hexdigest()[:6]
