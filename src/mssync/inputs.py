@@ -28,8 +28,8 @@ Size = int | Literal["native"] | None
 DEFAULT_SIDE: Final = 1080
 SIDES: Final = (64, 8192)
 MAX_FACES: Final = 16
-# What is more transparent than this (of 255) is not seen against a white ground.
-SEEN_ALPHA: Final = 32
+# What is more transparent than this (of 255) is hardly seen against a white ground.
+SEEN_ALPHA: Final = 64
 
 
 def check_size(size: Size) -> None:
@@ -72,6 +72,8 @@ def load_motion(path: PathLike) -> Motion:
     Raises:
         InputError: as for :meth:`Motion.load`.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"A motion must be a Motion or the name of its file, not {type(path).__name__}.")
     try:
         return Motion.load(Path(path))
     except InputError as error:

@@ -224,6 +224,8 @@ class TalkingHead:
         Raises:
             InputError: the video cannot be read or shows no face.
         """
+        if not isinstance(video, str | os.PathLike):
+            raise InputError(f"A video must be the name of a file, not {type(video).__name__}; save it and name that.")
         info = probe_video(video)
         total = info.frames
 

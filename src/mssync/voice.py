@@ -152,7 +152,7 @@ def _held_speech(source: object) -> Speech:
     if content is not None:
         kept = KeptFile("speech")
         kept.path.write_bytes(content)
-        return replace(Speech.open(kept.path), kept=kept)
+        return _opened(kept)
     rate, samples = rate_and_samples(source) or (SPEECH_RATE, samples_of(array_of(source, "speech")))
     if len(samples) < MIN_SECONDS * rate:
         raise InputError(f"The speech has only {len(samples) / rate:.2f} s of sound; give at least {MIN_SECONDS} s.")
@@ -162,4 +162,14 @@ def _held_speech(source: object) -> Speech:
         return Speech(len(samples), array=samples, meter=meter)
     kept = KeptFile("speech.wav")
     save_wav(kept.path, samples, rate, force=True)
-    return replace(Speech.open(kept.path), kept=kept)
+    return _opened(kept)
+
+
+def _opened(kept: KeptFile) -> Speech:
+    """The voice in a kept file; its scratch name is nothing that a user knows."""
+    try:
+        return replace(Speech.open(kept.path), kept=kept)
+    except InputError as error:
+        raise InputError(
+            str(error).replace(f"sound {kept.path}", "speech").replace(str(kept.path), "speech")
+        ) from error

@@ -11,6 +11,7 @@ import pytest
 from media_samples import picture, tone
 from PIL import Image as Pil
 
+from mssync import TalkingHead
 from mssync.errors import InputError
 from mssync.inputs import Speech, load_photo
 from mssync.media.audio import iter_sound, save_wav
@@ -112,3 +113,17 @@ def test_sounds_as_bytes(tmp_path: Path) -> None:
 def test_sounds_that_are_none(speech: Any) -> None:
     with pytest.raises(InputError, match=r"[Ss]peech|sound"):
         Speech.open(speech)
+
+
+def test_sentences_name_no_scratch_file() -> None:
+    for speech in (b"%PDF-1.7 of no sound", b"words of no sound at all"):
+        with pytest.raises(InputError, match="The speech is a") as caught:
+            Speech.open(speech)
+        assert "mssync-" not in str(caught.value)
+
+
+def test_videos_and_motions_go_by_name() -> None:
+    head = TalkingHead.load()
+    for call in (lambda: head.track(b"film"), lambda: head.render(picture(), {})):  # type: ignore[arg-type]
+        with pytest.raises(InputError, match="must be"):
+            call()

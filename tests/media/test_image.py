@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from media_samples import picture
 from PIL import Image as Pil
-from PIL import ImageCms
+from PIL import ImageCms, TiffImagePlugin
 
 from mssync.errors import InputError, OutputError
 from mssync.media.image import Image, load_image, save_png
@@ -288,3 +288,14 @@ def test_reading_a_photo_hushes_nobody(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(Pil, "open", meanwhile)
     with pytest.warns(UserWarning, match="a note"):
         load_image(path)
+
+
+@pytest.mark.parametrize("tags", [{50706: b"\x01\x04\x00\x00"}, {254: 1, 330: 8}])
+def test_raw_files_are_named(tmp_path: Path, tags: dict[int, object]) -> None:
+    """Their thumbnail would pass for the photo."""
+    info = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag, value in tags.items():
+        info[tag] = value
+    Pil.fromarray(picture(120, 160)).save(tmp_path / "a.nef", "TIFF", tiffinfo=info)
+    with pytest.raises(InputError, match=r"a\.nef is a camera's raw file; export it as JPEG"):
+        load_image(tmp_path / "a.nef")

@@ -39,6 +39,10 @@ _UPRIGHT = {
 }
 
 
+# TIFF 6.0 and DNG tags.
+_SUBFILE_TYPE, _REDUCED, _SUB_IFDS, _DNG_VERSION = 254, 1, 330, 50706
+
+
 @dataclass(frozen=True)
 class Image:
     """An upright sRGB picture.
@@ -114,6 +118,8 @@ def load_image(path: PathLike | bytes, max_pixels: int = MAX_PIXELS, side: int |
             with handle, Pil.open(handle, formats=formats) as picture:
                 if picture.width * picture.height > max_pixels:
                     raise InputError(too_large)
+                if _is_raw(picture):
+                    raise InputError(f"{named} is a camera's raw file; export it as JPEG or PNG and give that.")
                 longest = max(picture.size)
                 loaded = load_fraction(picture, opened, side)
                 return replace(
@@ -132,6 +138,12 @@ def load_image(path: PathLike | bytes, max_pixels: int = MAX_PIXELS, side: int |
             cut = "truncated" in str(error).lower() or isinstance(error, EOFError)
             cause = " (its end is missing); copy or download it again" if cut else "; save it again as JPEG or PNG"
             raise InputError(f"{named} is damaged or cut off{cause}.") from error
+
+
+def _is_raw(picture: Pil.Image) -> bool:
+    """Whether a TIFF is a camera's raw file (DNG, NEF, ARW, ...), whose first picture is a thumbnail."""
+    tags = getattr(picture, "tag_v2", {}) if picture.format == "TIFF" else {}
+    return _DNG_VERSION in tags or (tags.get(_SUBFILE_TYPE) == _REDUCED and _SUB_IFDS in tags)
 
 
 @contextmanager

@@ -23,7 +23,10 @@ __all__ = ["VideoInfo", "VideoWriter", "iter_frames", "probe_video"]
 
 Frame = NDArray[np.uint8]
 
-MAX_PIXELS = 120_000_000
+MAX_PIXELS = 36_000_000
+"""Of a frame as it is shown: 8K. Decoders hold up to sixteen frames, so this bounds the memory of hostile files."""
+
+_FRAME_THREADS_UP_TO = 9_000_000  # pixels; above, threads share a frame instead of holding one each
 _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
 # Picture and sound of one file start within this; more is a broken time stamp.
 _MAX_START_GAP = 10.0
@@ -87,7 +90,7 @@ def probe_video(path: PathLike) -> VideoInfo:
     """Read the header and the first frame of a video.
 
     Raises:
-        InputError: no such file, damaged, unknown, without pictures, or over 120 megapixels.
+        InputError: no such file, damaged, unknown, without pictures, or over 36 megapixels.
     """
     with open_media(path, "video") as container:
         stream = _checked_stream(container, path)
@@ -147,7 +150,7 @@ def _checked_stream(container: InputContainer, path: PathLike) -> VideoStream:
     context = stream.codec_context
     if context.width * context.height > MAX_PIXELS:
         raise _too_large(path)
-    stream.thread_type = "AUTO"
+    stream.thread_type = "AUTO" if context.width * context.height <= _FRAME_THREADS_UP_TO else "SLICE"
     return stream
 
 
