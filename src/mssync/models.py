@@ -25,6 +25,7 @@ FORMAT: Final = "mssync-model"
 VERSION: Final = 2
 DEFAULT: Final = "default"
 MANIFEST: Final = "manifest.json"
+CARD: Final = "MODEL_CARD.md"
 MAX_BYTES: Final = 64 * 2**20  # of one file; the shipped ones have at most 3 MB
 
 
@@ -135,7 +136,7 @@ def _finite(value: Any) -> Any:
 def is_model_folder(folder: Path) -> bool:
     """Whether a folder holds a model and nothing else, so that another model may take its place."""
     found = {path.name for path in folder.iterdir()}
-    return MANIFEST in found and found <= {MANIFEST, *FILES}
+    return MANIFEST in found and found <= {MANIFEST, CARD, *FILES}
 
 
 def _weights() -> Path:

@@ -232,11 +232,16 @@ def test_resumed_run_equals_an_unbroken_one(run: Path, videos: Path, clips: Path
 
 def test_run_folder_of_another_shape_is_refused(run: Path, videos: Path, clips: Path) -> None:
     (run / "other.yaml").write_text(RECIPE.replace("width: 16", "width: 24"))
-    with pytest.raises(InputError, match="other net sizes"):
-        train_generator(
-            run / "clips", videos / "clips.csv", run / "space.npz", run / "other.yaml", run / "run",
-            report=lambda step, numbers: None,
-        )  # fmt: skip
+    words: tuple[tuple[str, Path | None], ...] = (
+        ("other net sizes", run / "syncer"),
+        ("shipped syncers know another motion space", None),
+    )
+    for says, syncers in words:
+        with pytest.raises(InputError, match=says):
+            train_generator(
+                run / "clips", videos / "clips.csv", run / "space.npz", run / "other.yaml", run / "run",
+                syncers=syncers, report=lambda step, numbers: None,
+            )  # fmt: skip
 
 
 def test_export_makes_a_model_that_the_runtime_loads(run: Path, tmp_path: Path) -> None:

@@ -18,8 +18,9 @@ from mssync.training.checkpoint import load_checkpoint, save_checkpoint
 from mssync.training.config import LossConfig, SyncerConfig
 from mssync.training.data import Sample, clip_energy
 from mssync.training.listing import Entry
-from mssync.training.objective import Objective, Rollouts, SyncTeachers
+from mssync.training.objective import Objective, Rollouts
 from mssync.training.syncer import NAT, SyncerTrainer, in_fold, make_level
+from mssync.training.teachers import SyncTeachers
 
 D = 43
 

@@ -28,7 +28,7 @@ def _load(tmp_path: Path, text: str | bytes) -> GeneratorConfig:
         ("stepz: 10\n", "'stepz' is wrong"),
         ("a: [1\n", "YAML recipe"),
         ("steps: 2024-13-45\n", "'steps' is wrong"),
-        ("name: 2024-13-45T99:99:99\nsteps: 0\n", "'steps' is wrong"),
+        ("name: 2024-13-45T99:99:99\nsteps: -1\n", "'steps' is wrong"),
         (f"steps: {'9' * 5000}\n", "YAML recipe"),
         (f"steps: {'9' * 4000}\n", "'steps' is wrong"),
         (f"seed: -0x{'f' * 5000}\n", "'seed' is wrong"),
@@ -95,11 +95,11 @@ def test_closure_steps_follow_the_run(tmp_path: Path) -> None:
 
 
 def test_shipped_recipes_go_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert shipped_recipes() == ["default", "judge", "syncer"]
+    assert shipped_recipes() == ["default", "judge", "own", "syncer"]
     assert load_config("default", GeneratorConfig).release == "0.2"
     assert load_config("judge", SyncerConfig).ear == "mel"
     assert load_config("syncer", SyncerConfig).ear == "bands"
-    with pytest.raises(InputError, match="no recipe defaul; use one of default, judge, syncer"):
+    with pytest.raises(InputError, match="no recipe defaul; use one of default, judge, own, syncer"):
         load_config("defaul", GeneratorConfig)
     # A bare name is the shipped recipe even beside a folder of that name; a path is always the file.
     (tmp_path / "default").mkdir()

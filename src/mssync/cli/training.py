@@ -154,10 +154,21 @@ def train_generator(
     clips: ClipsArgument,
     *,
     listing: ListOption = None,
-    config: Annotated[str, typer.Option("--config", help="Recipe: default or a YAML file.")] = "default",
+    config: Annotated[str, typer.Option("--config", help="Recipe: own, default or a YAML file.")] = "own",
     out: Annotated[Path, typer.Option("--out", "-o", help="Run folder; a run that was stopped goes on.")],
+    init: Annotated[
+        str | None,
+        typer.Option(
+            "--init",
+            help="Go on from this model (default, or a folder of `mssync export`) or run; none: from nothing. Default: "
+            "as the recipe says.",
+        ),
+    ] = None,
     syncers: Annotated[
-        Path | None, typer.Option("--syncers", help="Run folder of `mssync train syncer`, for the synchrony loss.")
+        Path | None,
+        typer.Option(
+            "--syncers", help="Folder of `mssync train syncer`, for the synchrony loss. Default: the shipped ones."
+        ),
     ] = None,
     space: SpaceOption = None,
     photo: Annotated[
@@ -181,23 +192,28 @@ def train_generator(
 
     chosen = space or load_model().file("space.npz")
     trainer = run(
-        clips, listing, chosen, config, out, device=device, syncers=syncers, photo=photo, report=report
+        clips, listing, chosen, config, out, device=device, syncers=syncers, init=init, photo=photo, report=report
     )  # fmt: skip
-    tell(f"{out}: {trainer.step} steps, best dev score {trainer.best:.4f}; next: mssync export {out} -o MODEL")
+    best = f", best dev score {trainer.best:.4f}" if trainer.step else ""
+    tell(f"{out}: {trainer.step} steps{best}; next: mssync export {out} -o MODEL")
 
 
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of `mssync train generator`.")],
     *,
     out: Annotated[Path, typer.Option("--out", "-o", help="The model folder to make.")],
+    name: Annotated[
+        str | None, typer.Option("--name", help="What the model is called, in its videos too; default: as the folder.")
+    ] = None,
+    release: Annotated[str | None, typer.Option("--release", help="Its release; default: the recipe's.")] = None,
     force: ForceOption = False,
 ) -> None:
-    """Write the best weights of a run as a model that `--model` takes."""
+    """Write the best weights of a run as a model that `--model` takes, with a model card to fill in."""
     from mssync.files import check_run, ready_folder
 
     ready_folder(out)
     check_run([out], [run])
     with extra("train"):
         from mssync.training.export import export_model
-    gap = export_model(run, out, force=force)
+    gap = export_model(run, out, force=force, name=name, release=release)
     tell(f"{out}: exported, largest difference to the trained network {gap:.1e}")

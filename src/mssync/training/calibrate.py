@@ -19,7 +19,7 @@ from mssync.nets.closure import ClosureNet
 from mssync.nets.generator import Generator
 from mssync.training.closure import TALK, closure_probability, fit_thresholds
 from mssync.training.data import HEAD_COLUMNS, Sample
-from mssync.training.generator import Facts
+from mssync.training.facts import Facts
 from mssync.training.probe import generate
 
 Array = NDArray[np.float32]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ Net = TypeVar("Net", bound=nn.Module)
 
 MAX_JSON: Final = 16 * 2**20
 MAX_TENSORS: Final = 4 * 2**30
+LARGEST: Final = 4096  # of any size of a net
 _STATE: Final = "state"  # the name of the state among the facts of the tensors
 ANEW: Final = "train in another folder, or delete this run and begin anew."
 
@@ -108,6 +110,23 @@ def load_checkpoint(folder: Path, name: str) -> tuple[dict[str, Tensor], dict[st
     with safe_open(weights, "pt") as file:
         text = (file.metadata() or {}).get(_STATE)
     return tensors, load_json(path) if text is None else _object(text, weights)
+
+
+def sha256(path: Path) -> str:
+    """Of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sizes(values: Any) -> dict[str, int]:
+    """Sizes of a net from a file.
+
+    Raises:
+        TypeError, ValueError: they are none, or beyond what a recipe may ask for.
+    """
+    if not all(type(v) is int and 0 <= v <= LARGEST for v in values.values()):
+        raise ValueError("no sizes of a net")
+    return dict(values)
 
 
 @contextmanager

@@ -108,13 +108,15 @@ class GeneratorConfig(_Strict):
     (:mod:`mssync.training.augment`). ``motion_scale``: head motion times 1 +- this. ``patience``: dev probes without a
     better one before the run stops; 0 never. ``sample_every``: steps between sample videos; 0 none. ``betas``, ``lr``:
     of Adam (the paper: 0, 0.999 and 2e-5, for days on a GPU). ``families``: how often each family is drawn; one that is
-    not named is not trained on; where none is named all weigh alike.
+    not named is not trained on; where none is named all weigh alike. ``init``: the shipped model, model folder or
+    run that a new run goes on from; nothing: from random weights. ``steps`` may be 0 then: nothing is trained.
     """
 
     name: Name = "default"
     release: Name = "0.1"
     seed: Seed = 0
-    steps: Steps = 3000
+    init: str = Field("", max_length=4096)
+    steps: Step = 3000
     batch: int = Field(24, ge=1, le=4096)
     frames: int = Field(64, ge=16, le=2048, multiple_of=8)
     warm_min: int = Field(2, ge=1, le=1024)

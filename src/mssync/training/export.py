@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
 import warnings
 from pathlib import Path
@@ -17,9 +18,8 @@ from torch import Tensor, nn
 from mssync.errors import InputError, OutputError
 from mssync.evaluation.judge import FORMAT
 from mssync.files import make_folder, replacing, replacing_folder
-from mssync.models import is_model_folder, load_model, write_manifest
+from mssync.models import CARD, is_model_folder, load_model, write_manifest
 from mssync.motion.generator import NETWORK_STATE, MotionGenerator
-from mssync.motion.mesh import MeshSpace
 from mssync.motion.noise import smooth
 from mssync.motion.pyramid import View
 from mssync.nets.closure import WINDOW, ClosureNet
@@ -29,110 +29,99 @@ from mssync.nets.generator import (
     LOOKAHEAD_FRAMES,
     STEPS_PER_FRAME,
     Generator,
-    GeneratorShape,
     RolloutState,
 )
 from mssync.nets.syncer import Syncer
 from mssync.sessions import open_session
-from mssync.training.checkpoint import ANEW, filled, foreign, load_json, load_tensors, part_of
-from mssync.training.closure import FILE as CLOSURE_FILE
+from mssync.texts import clean
+from mssync.training.card import model_card
+from mssync.training.checkpoint import foreign, load_checkpoint, load_json
+from mssync.training.init import MEASURED, Start, load_run
 
 Array = NDArray[np.float32]
 
 TOLERANCE = 1e-4
 OPSET = 18
-CALIBRATED = ("gap_curve", "head_gain", "closure")
+LONGEST_NAME = 80
 
 
-def export_model(run: Path, out: Path, *, force: bool = False) -> float:
-    """Export the best weights of a run.
+def export_model(
+    run: Path, out: Path, *, force: bool = False, name: str | None = None, release: str | None = None
+) -> float:
+    """Export the best weights of a run, with a model card to fill in.
 
     Args:
         run: folder of ``mssync train generator``.
         out: new model folder.
         force: replace an existing model folder (one that holds anything else stays).
+        name: what the model is called, in its videos too; None: as the folder.
+        release: None: the recipe's.
     Returns:
         the largest absolute difference between the PyTorch net and the exported graphs on random input.
     Raises:
-        InputError: ``run`` holds no finished checkpoint, or a damaged one, or the graphs differ from the net by
-            more than 1e-4.
+        InputError: ``run`` holds no finished checkpoint, or the graphs differ from the net by more than 1e-4.
+        AssetError: the run's motion space is damaged.
         OutputError: ``out`` holds a model and ``force`` is not set, holds something else, or cannot be written.
     """
-    if not (run / "state.json").exists():
-        raise InputError(f"{run} holds no training run; name the folder given to `mssync train generator -o`.")
+    start = load_run(run)
+    found = load_checkpoint(run, "state")
+    assert found is not None
     if (out / "manifest.json").exists() and not force:
         raise OutputError(f"{out} holds a model already; choose another folder or allow overwriting with --force.")
-    state = load_json(run / "state.json")
-    data = load_json(run / "data.json") if (run / "data.json").exists() else {}
-    if "closure" not in data:
-        raise InputError(f"The run in {run} was stopped before its end; run the same `mssync train generator` again.")
+    with foreign(run):
+        facts = _manifest(start, found[1], load_json(run / "data.json"))
+    facts["name"] = _name(name or out.resolve().name, "name")
+    facts["release"] = _name(release or str(facts["release"]), "release")
     make_folder(out.parent)
-    with replacing_folder(out, force=force, ours=is_model_folder) as part:
-        return _export_run(run, state, data, part)
-
-
-def _export_run(run: Path, state: dict[str, Any], data: dict[str, Any], out: Path) -> float:
-    with foreign(run / "state.json"):
-        shape, width = state["shape"], state["config"]["closure"]["width"]
-    net = best_net(run, shape)
-    closures = closure_net(run, net.shape.bands, width)
-    manifest = _manifest(run, state, data)
-    export_graphs(net, closures, out)
-    shutil.copyfile(run / "space.npz", out / "space.npz")
-    write_manifest(out, manifest)
-    made = load_model(out)
-    if len(MeshSpace.load(out / "space.npz", made.data["space.npz"]).names) != net.shape.motion:
-        raise InputError(f"{run / 'space.npz'} has other columns than the weights beside it; {ANEW}")
-    gap = compare(net, out, manifest)
-    if gap > TOLERANCE:
-        raise InputError(f"The exported graphs differ from the net by {gap:.1e} (allowed 1e-4); report this as a bug.")
+    with replacing_folder(out, force=force, ours=is_model_folder) as folder:
+        export_graphs(start.net, start.closures, folder)
+        shutil.copyfile(run / "space.npz", folder / "space.npz")
+        write_manifest(folder, facts)
+        manifest = load_model(folder).manifest
+        with foreign(run):
+            card = model_card(manifest)
+        with replacing(folder / CARD, force=True) as part:
+            part.write_text(card, "utf-8")
+        gap = compare(start.net, folder, facts)
+        if gap > TOLERANCE:
+            raise InputError(f"The exported graphs differ from the net by {gap:.1e} (allowed 1e-4); report this bug.")
     return gap
 
 
-def _manifest(run: Path, state: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-    with foreign(run / "state.json"):
-        return _entries(state, data)
-
-
-def _entries(state: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-    facts, config = state["facts"], state["config"]
+def _manifest(start: Start, state: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+    """All of a manifest but the name and the hashes."""
+    facts, best = start.facts.as_json(), float(state["best"])
     return {
-        "name": config["name"],
-        "release": config["release"],
+        "name": "",
+        "release": str(state["config"]["release"]),
         "space": "mesh",
-        "shape": state["shape"],
+        "shape": start.net.shape.as_dict(),
         "scales": facts["scales"],
         "style": {
             "default": facts["style_default"],
             "energy_mean": facts["energy_mean"],
             "energy_std": facts["energy_std"],
         },
-        "blinks": data["blinks"],
-        **{k: data[k] for k in CALIBRATED},
-        "recipe": {"config": config, "steps": state["step"], "best_dev_score": state["best"]},
-        "data": {k: v for k, v in data.items() if k not in ("blinks", *CALIBRATED)},
+        **start.measured,
+        "recipe": {
+            "config": state["config"],
+            "steps": int(state["step"]),
+            "best_dev_score": best if math.isfinite(best) else None,
+        },
+        "data": {k: v for k, v in data.items() if k not in MEASURED},
     }
 
 
-def best_net(run: Path, shape: dict[str, int]) -> Generator:
-    """The weights of a run that were best on dev (the averaged last ones where no dev probe was made).
+def _name(text: str, what: str) -> str:
+    """A name that a manifest may hold and a screen may show.
 
     Raises:
-        InputError: they are missing, damaged or of another shape.
+        InputError: it is empty or too long.
     """
-    best, last = run / "best.safetensors", run / "state.safetensors"
-    tensors = load_tensors(best) if best.exists() else part_of(load_tensors(last), "ema")
-    return filled(lambda: Generator(GeneratorShape(**shape)), tensors, best if best.exists() else last)
-
-
-def closure_net(run: Path, bands: int, width: int) -> ClosureNet:
-    """The net of a run that hears when lips touch.
-
-    Raises:
-        InputError: it is missing, damaged or of another shape.
-    """
-    path = run / CLOSURE_FILE
-    return filled(lambda: ClosureNet(bands, width), load_tensors(path), path)
+    text = clean(text, 1000).strip()
+    if not 1 <= len(text) <= LONGEST_NAME:
+        raise InputError(f"The {what} of a model has 1 to {LONGEST_NAME} characters; give another with --{what}.")
+    return text
 
 
 def export_graphs(net: Generator, closures: ClosureNet, out: Path) -> None:

@@ -8,7 +8,6 @@ a run that was stopped goes on where it was.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,50 +28,24 @@ from mssync.training.checkpoint import (
     adam_tensors,
     foreign,
     load_checkpoint,
+    load_weights,
     part_of,
     restore_adam,
     save_checkpoint,
     save_tensors,
 )
 from mssync.training.config import GeneratorConfig
-from mssync.training.data import HEAD_COLUMNS, Sample, Sampler, Window, scales
-from mssync.training.objective import Objective, Rollouts, SyncTeachers
+from mssync.training.data import HEAD_COLUMNS, Sample, Sampler, Window
+from mssync.training.facts import Facts
+from mssync.training.init import Start, same_recipe
+from mssync.training.objective import Objective, Rollouts
 from mssync.training.probe import probe_generator
 from mssync.training.syncer import NAT
+from mssync.training.teachers import SyncTeachers
 
 Array = NDArray[np.float32]
 
 CHECKPOINT: Final = "state"
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What the data says, kept with the weights: scales per column, energy statistics, the style used by default."""
-
-    scales: Array
-    energy_mean: Array
-    energy_std: Array
-    style_default: Array
-
-    @staticmethod
-    def of(samples: Sequence[Sample]) -> Facts:
-        families = sorted({s.entry.family for s in samples})
-        groups = [np.stack([s.energy for s in samples if s.entry.family == f]) for f in families]
-        # Families weigh the same here too, or the many clips of one corpus would set the scale for all.
-        mean = np.mean([g.mean(0) for g in groups], axis=0)
-        std = np.sqrt(np.mean([((g - mean) ** 2).mean(0) for g in groups], axis=0)) + 1e-3
-        natural = [s.energy for s in samples if s.entry.family == "presenter"] or [s.energy for s in samples]
-        return Facts(
-            scales(samples),
-            mean.astype(np.float32),
-            std.astype(np.float32),
-            ((np.median(natural, axis=0) - mean) / std).astype(np.float32),
-        )
-
-    def as_json(self) -> dict[str, list[float]]:
-        return {
-            k: [float(x) for x in getattr(self, k)] for k in ("scales", "energy_mean", "energy_std", "style_default")
-        }
 
 
 class Trainer:
@@ -84,7 +57,10 @@ class Trainer:
         train, dev: samples, already aligned.
         out: run folder (``state.json``, ``state.safetensors``, ``best.safetensors``, tensorboard, samples).
         device: ``cpu`` or ``cuda`` (there the networks run in bfloat16 where that is safe).
-        syncers: run folder of ``mssync train syncer``; None trains without the synchrony loss.
+        syncers: folder of ``mssync train syncer``; None trains without the synchrony loss.
+        start: what a new run goes on from; None: from nothing.
+    Raises:
+        InputError: the folder holds another run, or ``start`` or the syncers do not fit.
     """
 
     def __init__(
@@ -97,19 +73,28 @@ class Trainer:
         *,
         device: str = "cpu",
         syncers: Path | None = None,
+        start: Start | None = None,
     ) -> None:
         torch.manual_seed(config.seed)
         torch.set_num_threads(config.threads)
         self.config, self.space, self.dev, self.out = config, space, dev, out
         self.device = torch.device(device)
-        self.facts = Facts.of(train)
         n, d = config.net, len(space.names)
+        found = load_checkpoint(out, CHECKPOINT)
+        if found:
+            with foreign(out):
+                self.facts = Facts.from_json(found[1]["facts"], d)
+        else:
+            self.facts = start.facts if start else Facts.of(train)
         shape = GeneratorShape(
             motion=d, bands=BANDS, channels=n.channels, width=n.width, hidden=n.hidden,
             branch=n.branch, window=n.window, style=2 + n.style_noise, noise=n.noise, leak=n.leak,
             sigmoid=int(n.masks == "sigmoid"),
         )  # fmt: skip
         self.net = Generator(shape).to(self.device)
+        if start:
+            start.check_shape(shape)
+            self.net.load_state_dict(start.net.state_dict())
         critic = DiscriminatorShape(d, config.discriminator.width, config.discriminator.hidden)
         self.critic = WindowDiscriminator(critic).to(self.device)
         self.ema = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
@@ -129,7 +114,8 @@ class Trainer:
         self.carry: RolloutState | None = None
         self.step, self.best, self.since_best = 0, float("inf"), 0
         make_folder(out)
-        self._resume()
+        if found:
+            self._resume(*found)
 
     # ---- one step -----------------------------------------------------------------------------------------------
 
@@ -274,26 +260,25 @@ class Trainer:
         }  # fmt: skip
         save_checkpoint(self.out, CHECKPOINT, tensors, state)
 
-    def _resume(self) -> None:
-        found = load_checkpoint(self.out, CHECKPOINT)
-        if found is None:
-            return
-        with foreign(self.out / f"{CHECKPOINT}.safetensors"):
-            self._take(*found)
-
-    def _take(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
-        if state["shape"] != self.net.shape.as_dict():
+    def _resume(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
+        if state.get("shape") != self.net.shape.as_dict():
             raise InputError(f"{self.out} holds a run with other net sizes; choose another folder for this recipe.")
-        self.net.load_state_dict(part_of(tensors, "net"))
-        self.critic.load_state_dict(part_of(tensors, "critic"))
-        self.ema = {k: v.to(self.device) for k, v in part_of(tensors, "ema").items()}
-        restore_adam(self.optimizer, self.net, tensors, "adam")
-        restore_adam(self.critic_optimizer, self.critic, tensors, "critic_adam")
-        self.noise.set_state(tensors["noise"])
-        carried: dict[str, Any] = {k: v.to(self.device) for k, v in part_of(tensors, "carry").items()}
-        self.carry = RolloutState(**carried) if carried else None
-        self.sampler.restore(state["sampler"])
-        self.step, self.best, self.since_best = int(state["step"]), float(state["best"]), int(state["since_best"])
+        same_recipe(self.out, state.get("config"), self.config.model_dump(mode="json"))
+        path = self.out / f"{CHECKPOINT}.safetensors"
+        load_weights(self.net, part_of(tensors, "net"), path)
+        load_weights(self.critic, part_of(tensors, "critic"), path)
+        with foreign(path):
+            ema = {k: v.to(self.device) for k, v in part_of(tensors, "ema").items()}
+            if {k: v.shape for k, v in ema.items()} != {k: v.shape for k, v in self.ema.items()}:
+                raise ValueError("averages of another net")
+            self.ema = ema
+            restore_adam(self.optimizer, self.net, tensors, "adam")
+            restore_adam(self.critic_optimizer, self.critic, tensors, "critic_adam")
+            self.noise.set_state(tensors["noise"])
+            carried: dict[str, Any] = {k: v.to(self.device) for k, v in part_of(tensors, "carry").items()}
+            self.carry = RolloutState(**carried) if carried else None
+            self.sampler.restore(state["sampler"])
+            self.step, self.best, self.since_best = int(state["step"]), float(state["best"]), int(state["since_best"])
 
 
 def smooth_noise(batch: int, frames: int, columns: int, generator: torch.Generator) -> Tensor:

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -18,16 +16,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mssync.errors import InputError
 from mssync.face import topology as topo
 from mssync.motion.mesh import MeshSpace
-from mssync.motion.pyramid import View, view_matrix
 from mssync.nets.discriminator import WindowDiscriminator, hinge_fooled
-from mssync.nets.syncer import Syncer, SyncerShape, coarser, synchrony
-from mssync.training.checkpoint import filled, foreign, load_checkpoint, part_of
 from mssync.training.config import LossConfig
 from mssync.training.data import HEAD_COLUMNS, Sample
 from mssync.training.losses import closeness, energy_score
+from mssync.training.teachers import SyncTeachers
 
 Array = NDArray[np.float32]
 
@@ -67,72 +62,6 @@ class Rollouts:
     def seen_real(self) -> Tensor:
         """The real motion over the same frames."""
         return self.real[:, max(0, self.skip - OBSERVED) :]
-
-
-class SyncTeachers:
-    """The frozen syncers.
-
-    Args:
-        run: folder of ``mssync train syncer`` with the recipe's ear ``bands``.
-        space: motion space.
-        scales: ``(D,)`` of the normalised motion.
-        weights: per view; views of weight 0 are not loaded.
-    Raises:
-        InputError: the folder lacks a syncer that is needed.
-    """
-
-    def __init__(self, run: Path, space: MeshSpace, scales: Tensor, weights: dict[View, float]) -> None:
-        self.device = scales.device
-        self.weights = {v: w for v, w in weights.items() if w > 0}
-        self.nets: dict[tuple[View, int], Syncer] = {}
-        self.matrices: dict[View, Tensor] = {}
-        for view in self.weights:
-            matrix = torch.as_tensor(view_matrix(space, view), device=scales.device)
-            self.matrices[view] = scales[:, None] * matrix
-            for level in range(4):
-                found = load_checkpoint(run, f"{view}-{level}")
-                if found is None:
-                    raise InputError(f"{run} holds no trained syncer {view}-{level}; run `mssync train syncer` first.")
-                tensors, state = found
-                with foreign(run / f"{view}-{level}.safetensors"):
-                    if state["config"]["ear"] != "bands":
-                        raise InputError(f"The syncers in {run} hear log-mel: they are judges and may not teach.")
-                    shape = SyncerShape(**state["shape"])
-                net = filled(partial(Syncer, shape), part_of(tensors, "best"), run / f"{view}-{level}.safetensors")
-                self.nets[view, level] = net.to(scales.device).requires_grad_(False)
-
-    def agreement(self, motion: Tensor, sound: Tensor, view: View) -> list[Tensor]:
-        """Mean cosine ``(B,)`` of every level that the length allows."""
-        m, s = motion @ self.matrices[view], sound
-        out = []
-        for level in range(4):
-            if level:
-                if m.shape[1] <= 4:
-                    break
-                m, s = coarser(m), coarser(s)
-            shape = self.nets[view, level].shape
-            if m.shape[1] < shape.frames or s.shape[1] < shape.steps:
-                break
-            out.append(synchrony(self.nets[view, level], m, s).mean(1))
-        return out
-
-    def loss(self, made: Tensor, real: Tensor, sound: Tensor, *, up_to_real: bool) -> dict[str, Tensor]:
-        """Minus the cosine, averaged over windows per level, then over levels, one part per view.
-
-        With ``up_to_real`` a rollout is asked to agree as well as the real motion does, and no better: what agrees
-        better than people is an average mouth.
-        """
-        parts = {}
-        for view, weight in self.weights.items():
-            got = self.agreement(made, sound, view)
-            if up_to_real:
-                with torch.no_grad():
-                    want = self.agreement(real, sound, view)
-                per = [torch.relu(w - g).mean() for g, w in zip(got, want, strict=True)]
-            else:
-                per = [-g.mean() for g in got]
-            parts[f"sync_{view}"] = weight * torch.stack(per).mean()
-        return parts
 
 
 class Objective:

@@ -10,7 +10,7 @@ from typing import Final
 import torch
 
 from mssync.errors import InputError
-from mssync.files import readable_file
+from mssync.files import make_folder, readable_file
 from mssync.motion.mesh import MeshSpace
 from mssync.texts import clean
 from mssync.training.index import read_report
@@ -46,11 +46,10 @@ def chosen_clips(clips: Path, listing: Path | None, run: Path | None, skip: Coll
     Args:
         clips: folder of ``mssync preprocess``.
         listing: the list; None: the one that this run was begun with, or a new one.
-        run: folder that keeps a list that was made; None: it is not kept.
+        run: folder of the run; None: there is none.
         skip: speakers to leave out.
     Raises:
         InputError: the folder holds no clips, or the list cannot be read.
-        OutputError: the list cannot be kept.
     """
     if listing is not None:
         readable_file(listing, "list of clips")
@@ -68,15 +67,22 @@ def chosen_clips(clips: Path, listing: Path | None, run: Path | None, skip: Coll
     entries = own_list(good)
     aside = [clean(e.name, 60) for e in entries if e.split == "dev"]
     shown = ", ".join(aside[:5]) + (f" and {len(aside) - 5} more" if len(aside) > 5 else "")
-    where = ""
-    if kept is not None:
-        save_list(kept, entries)
-        where = f" The list is {kept}: to choose yourself, edit a copy and give it with --list."
     log.info(
-        "No list given: %d clips are trained on, %d kept aside to measure on%s.%s",
-        len(entries) - len(aside), len(aside), f" ({shown})" if aside else "", where,
+        "No list given: %d clips are trained on, %d kept aside to measure on%s.",
+        len(entries) - len(aside), len(aside), f" ({shown})" if aside else "",
     )  # fmt: skip
     return _without(entries, skip)
+
+
+def keep_list(run: Path, listing: Path | None, entries: Sequence[Entry]) -> None:
+    """Keep a list that was made in the run's folder, so that the run goes on with the same clips aside.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    if listing is None and not (run / LIST).exists():
+        save_list(make_folder(run) / LIST, entries)
+        log.info("The list is %s; to choose yourself, edit a copy and give it with --list.", run / LIST)
 
 
 def checked_space(path: Path, clips: Path, entries: Sequence[Entry]) -> MeshSpace:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mssync.motion.noise import BURN_IN, settled, smooth
 from mssync.nets.generator import BLOCK_FRAMES, CONTEXT_FRAMES, LOOKAHEAD_FRAMES, Generator
 from mssync.training.data import Sample, cut
-from mssync.training.objective import SyncTeachers
+from mssync.training.teachers import SyncTeachers
 
 Array = NDArray[np.float32]
 

@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from mssync.errors import InputError
-from mssync.files import replacing
-from mssync.motion.blinks import BlinkModel
-from mssync.motion.pyramid import LEVELS, View, view_matrix
+from mssync.files import readable_file
+from mssync.models import load_model, shipped_syncer
+from mssync.motion.blinks import BlinkModel, find_blinks
+from mssync.motion.mesh import MeshSpace
+from mssync.motion.pyramid import View, view_matrix
+from mssync.motion.space import FPS
+from mssync.nets.generator import Generator, GeneratorShape
 from mssync.nets.syncer import Syncer
 from mssync.training.calibrate import calibrate, closing
+from mssync.training.checkpoint import load_tensors, load_weights, part_of, save_json, save_tensors
+from mssync.training.closure import FILE as CLOSURE_FILE
 from mssync.training.closure import train_closures
 from mssync.training.config import GeneratorConfig, SyncerConfig
 from mssync.training.data import load_clips, load_samples, manifest_hash
-from mssync.training.export import best_net, export_syncers
+from mssync.training.export import export_syncers
 from mssync.training.generator import Trainer
 from mssync.training.index import read_report
+from mssync.training.init import load_start, same_space
 from mssync.training.listing import Entry
-from mssync.training.prepare import checked_space, chosen_clips, chosen_device
+from mssync.training.prepare import checked_space, chosen_clips, chosen_device, keep_list
 from mssync.training.preprocess import load_all_points, space_mark
 from mssync.training.recipe import load_config
 from mssync.training.sample import SampleVideo
@@ -38,6 +45,9 @@ from mssync.training.syncer import CROWDED, SyncerTrainer, in_fold, make_level
 LevelReport = Callable[[str, int, dict[str, float]], None]
 Array = NDArray[np.float32]
 Report = Callable[[int, dict[str, float]], None]
+FEW_BLINKS: Final = 20  # fewer say nothing of how often somebody blinks
+
+log = logging.getLogger(__name__)
 
 
 def train_space(clips: Path, listing: Path | None, out: Path, *, components: int = 32, seed: int = 0) -> SpaceReport:
@@ -83,6 +93,7 @@ def train_syncer(
     entries = chosen_clips(clips, listing, out, config.skip_speakers)
     space = checked_space(space_path, clips, entries)
     train, dev = load_samples(space, clips, entries, mirror=config.mirror, ear=config.ear)
+    keep_list(out, listing, entries)
     crowd = Counter(s.entry.speaker for s in train)
     crowded = {k for k, n in crowd.items() if n > CROWDED}
     train = [s for s in train if not in_fold(s, config.folds, config.leave_out, crowded)]
@@ -110,18 +121,40 @@ def train_syncer(
     return numbers
 
 
-def syncer_hashes(run: Path, weights: dict[View, float]) -> dict[str, str]:
-    """sha256 of the syncers that taught, by name."""
-    names = [f"{v}-{level}" for v, w in weights.items() if w > 0 for level in range(LEVELS)]
-    return {n: hashlib.sha256((run / f"{n}.safetensors").read_bytes()).hexdigest() for n in names}
+def fit_blinks(clips: Path, entries: list[Entry], names: Sequence[str]) -> tuple[BlinkModel, int]:
+    """Blink statistics of the training people who look about naturally (presenters; everybody when there are none).
 
-
-def fit_blinks(clips: Path, entries: list[Entry], names: Sequence[str]) -> BlinkModel:
-    """Blink statistics of the training people who look about naturally (presenters; everybody when there are none)."""
+    Returns:
+        the statistics, and how many blinks they are from.
+    """
     train = [e for e in entries if e.split == "train"]
     natural = [e for e in train if e.family == "presenter"] or train
-    lids = [names.index("lid_left"), names.index("lid_right")]
-    return BlinkModel.fit([c.motion[:, lids] for _, c, _ in load_clips(clips, natural)])
+    columns = [names.index("lid_left"), names.index("lid_right")]
+    lids = [c.motion[:, columns] for _, c, _ in load_clips(clips, natural)]
+    return BlinkModel.fit(lids), sum(len(find_blinks(x)) for x in lids)
+
+
+def chosen_syncers(weights: Mapping[View, float], given: Path | None, space: MeshSpace) -> Path | None:
+    """The syncers that teach: those given, else the shipped ones; None where the recipe does not weigh synchrony.
+
+    Raises:
+        InputError: there are none that fit.
+    """
+    if not any(w > 0 for w in weights.values()):
+        if given is not None:
+            log.info("The recipe gives synchrony no weight: the syncers in %s are not used.", given)
+        return None
+    if given is not None:
+        return given
+    shipped = shipped_syncer()
+    default = load_model()
+    if shipped is None or not same_space(space, MeshSpace.load(default.file("space.npz"), default.data["space.npz"])):
+        raise InputError(
+            "The recipe weighs synchrony, and the shipped syncers know another motion space than the clips': train "
+            "some with `mssync train syncer` and give --syncers, or write `loss: {synchrony: {}}` into the recipe."
+        )
+    log.info("Synchrony is taught by the shipped syncers; --syncers names others.")
+    return shipped
 
 
 def train_generator(
@@ -133,6 +166,7 @@ def train_generator(
     *,
     device: str = "cpu",
     syncers: Path | None = None,
+    init: str | None = None,
     photo: Path | None = None,
     report: Report,
 ) -> Trainer:
@@ -141,17 +175,33 @@ def train_generator(
     Args:
         clips, listing, space_path, recipe, out: as on the command line.
         device: ``cpu`` or ``cuda``.
-        syncers: run folder of ``mssync train syncer``; None trains without the synchrony loss.
+        syncers: folder of ``mssync train syncer``; None: the shipped ones, where the recipe weighs synchrony.
+        init: what to go on from, instead of what the recipe says; ``none``: nothing.
         photo: face of the sample videos.
         report: called with (step, numbers).
+    Raises:
+        InputError, AssetError: something that is read cannot be used.
+        OutputError: the run folder cannot be written.
     """
     config = load_config(recipe, GeneratorConfig)
     chosen_device(device)
+    name = config.init if init is None else init
+    config = config.model_copy(update={"init": "" if name == "none" else name})
+    start = load_start(config.init) if config.init else None
+    if not config.steps and start is None:
+        raise InputError("The recipe has `steps: 0`: nothing to train; write how many, or go on from a model (--init).")
+    if photo is not None:
+        readable_file(photo, "photo")
     entries = chosen_clips(clips, listing, out, config.skip_speakers)
     space = checked_space(space_path, clips, entries)
+    if start:
+        start.check_space(space)
+        log.info("Going on from %s.", start.title)
+    teachers = chosen_syncers(config.loss.synchrony, syncers, space)
     train, dev = load_samples(space, clips, entries, mirror=config.mirror)
     train, dev = [closing(s) for s in train], [closing(s) for s in dev]
-    blinks = fit_blinks(clips, entries, space.names)
+    trainer = Trainer(config, space, train, dev, out, device=device, syncers=teachers, start=start)
+    keep_list(out, listing, entries)
     data: dict[str, Any] = {
         "manifest_sha256": manifest_hash(clips, entries),
         "clips": {"train": len({s.entry.name for s in train}), "dev": len({s.entry.name for s in dev})},
@@ -159,18 +209,38 @@ def train_generator(
             "train": len({s.entry.speaker for s in train}),
             "dev": len({s.entry.speaker for s in dev}),
         },
-        "syncers": None if syncers is None else syncer_hashes(syncers, config.loss.synchrony),
-        "blinks": {"log_mean": blinks.log_mean, "log_std": blinks.log_std, "course": list(blinks.course)},
+        "minutes": round(sum(len(s.motion) for s in train) / FPS / 60 / (1 + config.mirror), 2),
+        "families": dict(Counter(e.family for e in {s.entry.name: s.entry for s in train}.values())),
+        "init": start.title if start else None,
+        "syncers": trainer.objective.teachers.hashes if trainer.objective.teachers else None,
     }
-    trainer = Trainer(config, space, train, dev, out, device=device, syncers=syncers)
     sampler = SampleVideo(space, photo) if config.sample_every else None
     trainer.run(report, sampler)
     trainer.save()
-    closures = train_closures(
-        config.closure, config.families, train, dev, out, config.seed, config.closure.steps_of(config.steps), report
-    )
-    data |= calibrate(best_net(out, trainer.net.shape.as_dict()), closures, trainer.facts, train)
+    if start and config.closure.steps is None:
+        log.info("The closure net of %s stays; `closure: {steps: N}` in the recipe trains one.", start.title)
+        closures = start.closures
+        save_tensors(out / CLOSURE_FILE, closures.state_dict())
+    else:
+        steps = config.closure.steps_of(config.steps)
+        closures = train_closures(config.closure, config.families, train, dev, out, config.seed, steps, report)
+    if start and not config.steps:
+        data |= start.measured
+    else:
+        blinks, seen = fit_blinks(clips, entries, space.names)
+        data |= {"blinks": start.measured["blinks"] if start and seen < FEW_BLINKS else asdict(blinks)}
+        data |= calibrate(best_net(out, trainer.net.shape.as_dict()), closures, trainer.facts, train)
     space.save(out / "space.npz")
-    with replacing(out / "data.json", force=True) as part:
-        part.write_text(json.dumps(data, indent=1), "utf-8")
+    save_json(out / "data.json", data)
     return trainer
+
+
+def best_net(run: Path, shape: dict[str, int]) -> Generator:
+    """The weights of a run that were best on dev (the averaged last ones where no dev probe was made)."""
+    net, best = Generator(GeneratorShape(**shape)).eval(), run / "best.safetensors"
+    if best.exists():
+        load_weights(net, load_tensors(best), best)
+    else:
+        last = run / "state.safetensors"
+        load_weights(net, part_of(load_tensors(last), "ema"), last)
+    return net

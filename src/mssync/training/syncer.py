@@ -19,7 +19,15 @@ from mssync.motion.pyramid import WINDOW_FRAMES, WINDOW_STEPS, View, coarser
 from mssync.nets.syncer import Syncer, SyncerShape, info_nce
 from mssync.speech.features import STEPS_PER_FRAME
 from mssync.training.augment import SoundAugment
-from mssync.training.checkpoint import adam_tensors, foreign, load_checkpoint, part_of, restore_adam, save_checkpoint
+from mssync.training.checkpoint import (
+    adam_tensors,
+    foreign,
+    load_checkpoint,
+    load_weights,
+    part_of,
+    restore_adam,
+    save_checkpoint,
+)
 from mssync.training.config import SyncerConfig
 from mssync.training.data import Sample
 from mssync.training.listing import family_weights
@@ -293,19 +301,19 @@ class SyncerTrainer:
         found = load_checkpoint(self.out, self.name)
         if found is None:
             return
-        with foreign(self.out / f"{self.name}.safetensors"):
-            self._take(*found)
-
-    def _take(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
-        if state["shape"] != self.net.shape.as_dict():
+        tensors, state = found
+        if state.get("shape") != self.net.shape.as_dict():
             raise InputError(f"{self.out} holds a run with other net sizes; choose another folder for this recipe.")
-        self.net.load_state_dict(part_of(tensors, "net"))
-        self.best_state = {k: v.to(self.device) for k, v in part_of(tensors, "best").items()}
-        restore_adam(self.optimizer, self.net, tensors, "adam")
-        self.draw.set_state(tensors["draw"])
-        self.rng.bit_generator.state = state["rng"]
-        self.step, self.best, self.since_best = int(state["step"]), float(state["best"]), int(state["since_best"])
-        self.numbers = state["numbers"]
+        path = self.out / f"{self.name}.safetensors"
+        load_weights(Syncer(self.net.shape), part_of(tensors, "best"), path)
+        load_weights(self.net, part_of(tensors, "net"), path)
+        with foreign(path):
+            self.best_state = {k: v.to(self.device) for k, v in part_of(tensors, "best").items()}
+            restore_adam(self.optimizer, self.net, tensors, "adam")
+            self.draw.set_state(tensors["draw"])
+            self.rng.bit_generator.state = state["rng"]
+            self.step, self.best, self.since_best = int(state["step"]), float(state["best"]), int(state["since_best"])
+            self.numbers = {str(k): float(v) for k, v in state["numbers"].items()}
 
     def best_net(self) -> Syncer:
         """The weights that were best on dev, for use."""

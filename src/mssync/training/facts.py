@@ -1,0 +1,61 @@
+"""What the data says of its own size, kept with the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mssync.training.data import Sample, scales
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Scales per column, energy statistics, the style used by default."""
+
+    scales: Array
+    energy_mean: Array
+    energy_std: Array
+    style_default: Array
+
+    @staticmethod
+    def of(samples: Sequence[Sample]) -> Facts:
+        families = sorted({s.entry.family for s in samples})
+        groups = [np.stack([s.energy for s in samples if s.entry.family == f]) for f in families]
+        # Families weigh the same here too, or the many clips of one corpus would set the scale for all.
+        mean = np.mean([g.mean(0) for g in groups], axis=0)
+        std = np.sqrt(np.mean([((g - mean) ** 2).mean(0) for g in groups], axis=0)) + 1e-3
+        natural = [s.energy for s in samples if s.entry.family == "presenter"] or [s.energy for s in samples]
+        return Facts(
+            scales(samples),
+            mean.astype(np.float32),
+            std.astype(np.float32),
+            ((np.median(natural, axis=0) - mean) / std).astype(np.float32),
+        )
+
+    def as_json(self) -> dict[str, list[float]]:
+        return {
+            k: [float(x) for x in getattr(self, k)] for k in ("scales", "energy_mean", "energy_std", "style_default")
+        }
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any], columns: int) -> Facts:
+        """From :meth:`as_json`.
+
+        Args:
+            values: parsed.
+            columns: of the motion.
+        Raises:
+            KeyError, TypeError, ValueError: these are none.
+        """
+        found = [np.asarray(values[k], np.float32) for k in ("scales", "energy_mean", "energy_std", "style_default")]
+        if [x.shape for x in found] != [(columns,), (2,), (2,), (2,)] or not all(np.isfinite(x).all() for x in found):
+            raise ValueError("facts of other data")
+        if not (found[0] > 0).all() or not (found[2] > 0).all():
+            raise ValueError("scales that are not positive")
+        return Facts(*found)

@@ -1,0 +1,168 @@
+"""What a new run goes on from: the weights of an exported model (the shipped ``default`` too), or of another run."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from mssync.errors import InputError
+from mssync.models import Model, load_model
+from mssync.motion.mesh import MeshSpace
+from mssync.nets.closure import ClosureNet
+from mssync.nets.generator import Generator, GeneratorShape
+from mssync.texts import clean
+from mssync.training.checkpoint import (
+    ANEW,
+    foreign,
+    load_checkpoint,
+    load_json,
+    load_tensors,
+    load_weights,
+    part_of,
+    sizes,
+)
+from mssync.training.closure import FILE as CLOSURE_FILE
+from mssync.training.facts import Facts
+from mssync.training.graphs import fill, graph_weights
+
+MEASURED: Final = ("blinks", "gap_curve", "head_gain", "closure")
+
+
+@dataclass(frozen=True)
+class Start:
+    """Weights and what belongs to them.
+
+    Attributes:
+        title: name and release, for people.
+        space: motion space.
+        net, closures: the two networks.
+        facts: of the data that they were trained on; the units of the net.
+        measured: the part of a manifest that is measured after training.
+    """
+
+    title: str
+    space: MeshSpace
+    net: Generator
+    closures: ClosureNet
+    facts: Facts
+    measured: dict[str, Any]
+
+    def check_shape(self, shape: GeneratorShape) -> None:
+        """Refuse a recipe of other sizes.
+
+        Raises:
+            InputError: the sentence says which sizes differ.
+        """
+        mine, wanted = self.net.shape.as_dict(), shape.as_dict()
+        differ = [f"{k} {v}, not {wanted[k]}" for k, v in mine.items() if v != wanted[k]]
+        if differ:
+            raise InputError(
+                f"The net of {self.title} has other sizes than the recipe asks for ({'; '.join(differ)}); write "
+                "its own under `net`, or train from nothing with --init none."
+            )
+
+    def check_space(self, space: MeshSpace) -> None:
+        """Refuse clips of another motion space.
+
+        Raises:
+            InputError: they are.
+        """
+        if not same_space(self.space, space):
+            raise InputError(
+                f"{self.title} moves in another motion space than the clips; run `mssync preprocess` with its "
+                "space.npz, or train from nothing with --init none."
+            )
+
+
+def same_space(one: MeshSpace, other: MeshSpace) -> bool:
+    """Whether two motion spaces are the same to within rounding."""
+    for name in ("template", "basis", "opening", "gap_zero"):
+        a, b = np.asarray(getattr(one, name)), np.asarray(getattr(other, name))
+        if a.shape != b.shape or not np.allclose(a, b, atol=1e-5):
+            return False
+    return True
+
+
+def load_start(name: str) -> Start:
+    """The weights to go on from.
+
+    Args:
+        name: a shipped model, a folder of ``mssync export``, or a run folder of ``mssync train generator``.
+    Raises:
+        InputError: there is none of these, or the run was stopped before its end.
+        AssetError: the model is damaged.
+    """
+    run = Path(name)
+    if "\0" not in name and (run / "state.json").is_file():
+        return load_run(run)
+    return _of_model(load_model(name))
+
+
+def load_run(run: Path) -> Start:
+    """A finished run, its best weights.
+
+    Raises:
+        InputError: it is none, was stopped before its end, or is damaged.
+        AssetError: its motion space is damaged.
+    """
+    found = load_checkpoint(run, "state")
+    if found is None:
+        raise InputError(f"{run} holds no training run; name the folder given to `mssync train generator -o`.")
+    state = found[1]
+    if not (run / "data.json").exists():
+        raise InputError(f"The run in {run} was stopped before its end; run the same `mssync train generator` again.")
+    data, space = load_json(run / "data.json"), MeshSpace.load(run / "space.npz")
+    with foreign(run):
+        net = Generator(GeneratorShape(**sizes(state["shape"]))).eval()
+        facts = Facts.from_json(state["facts"], net.shape.motion)
+        title = clean(f"{state['config']['name']} {state['config']['release']}")
+        measured = {k: data[k] for k in MEASURED}
+    if len(space.names) != net.shape.motion:
+        raise InputError(f"{run / 'space.npz'} is not the motion space of this run; {ANEW}")
+    best = run / "best.safetensors"
+    if best.exists():
+        load_weights(net, load_tensors(best), best)
+    else:
+        load_weights(net, part_of(found[0], "ema"), run / "state.safetensors")
+    path = run / CLOSURE_FILE
+    tensors = load_tensors(path)
+    with foreign(path):
+        closures = ClosureNet(net.shape.bands, len(tensors["net.0.bias"])).eval()
+    load_weights(closures, tensors, path)
+    return Start(title, space, net, closures, facts, measured)
+
+
+def _of_model(model: Model) -> Start:
+    manifest = model.manifest
+    with foreign(model.folder):
+        net = Generator(GeneratorShape(**sizes(manifest["shape"]))).eval()
+        style = manifest["style"]
+        facts = Facts.from_json(
+            {**style, "style_default": style["default"], "scales": manifest["scales"]}, net.shape.motion
+        )
+        width = len(graph_weights(model.data["closure.onnx"])[0]["net.0.bias"])
+        closures = ClosureNet(net.shape.bands, width).eval()
+    fill(net.sound, model.data["sound.onnx"], str(model.file("sound.onnx")))
+    fill(net.step, model.data["step.onnx"], str(model.file("step.onnx")))
+    fill(closures, model.data["closure.onnx"], str(model.file("closure.onnx")))
+    space = MeshSpace.load(model.file("space.npz"), model.data["space.npz"])
+    return Start(model.title, space, net, closures, facts, {k: manifest[k] for k in MEASURED})
+
+
+def same_recipe(run: Path, before: Any, now: Mapping[str, Any]) -> None:
+    """Say what a run that goes on does otherwise than the recipe it was begun with."""
+    if not isinstance(before, dict):
+        raise InputError(f"{run} holds no run of this kind; {ANEW}")
+    old = json.loads(json.dumps(before))
+    changed = [k for k in now if k in old and old[k] != now[k]]
+    if changed:
+        warnings.warn(
+            f"{run} was begun with another recipe ({clean(', '.join(changed), 100)}); it goes on with this one.",
+            stacklevel=2,
+        )
