@@ -85,3 +85,19 @@ def _runs(pid: int) -> bool:
         return False
     state = Path(f"/proc/{pid}/stat")
     return not state.exists() or state.read_text().split()[2] != "Z"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
+def test_no_interrupt_reaches_a_process_that_is_starting() -> None:
+    """In a fresh interpreter, as the first process of a program brings a helper with it that undoes such a block."""
+    program = (
+        "import signal\n"
+        "from mssync.evaluation.workers import _no_interrupts\n"
+        "from multiprocessing import resource_tracker\n"
+        "with _no_interrupts():\n"
+        "    resource_tracker.getfd()\n"
+        "    print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, set()))\n"
+        "print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, set()))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False"]
