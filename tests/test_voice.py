@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import av
@@ -75,6 +76,15 @@ def test_a_voice_without_speech_says_why(head: TalkingHead, sound: np.ndarray, w
     assert not rows[:, head.space.names.index("lip_gap")].any()
     with pytest.warns(UserWarning, match=f"No speech was heard in the speech, .*{why}"):
         _motion(head, Speech.open(sound.astype(np.float32)))
+
+
+def test_a_note_is_made_once(head: TalkingHead, words: np.ndarray, tmp_path: Path) -> None:
+    path = tmp_path / "v.wav"
+    save_wav(path, np.stack([words, -words], 1) * 0.1, RATE, True)
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always")
+        _motion(head, Speech.open(path))
+    assert [str(n.message).count("cancel each other") for n in notes] == [1]
 
 
 @pytest.mark.parametrize(("kind", "codec", "refused"), [("wav", "pcm_s16le", True), ("matroska", "pcm_s16le", False)])

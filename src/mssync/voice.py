@@ -91,7 +91,7 @@ class Speech:
         """The samples ``(n,)`` from the beginning, about a second at a time; quiet speech is raised to be heard."""
         gain = self.meter.gain
         if self.path is not None:
-            for piece in iter_sound(self.path):
+            for piece in iter_sound(self.path, tell=False):
                 yield amplified(piece, gain)
         elif self.array is not None:
             for start in range(0, self.samples, SPEECH_RATE):

@@ -56,10 +56,10 @@ def test_a_silent_first_track_gives_way(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match=r"Sound track 1 of .*v\.mkv is silent, so track 2 is used"):
         heard = load_sound(path)
     assert np.abs(heard - loud[:, 0]).max() < 1e-3
-    with pytest.warns(UserWarning, match="track 2"):  # the same for what is laid under the video
-        assert np.abs(SoundFeed(path, ()).take(16_000) - loud).max() < 1e-3
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        # The same for what is laid under the video, which is read after the voice: one note is enough.
+        assert np.abs(SoundFeed(path, ()).take(16_000) - loud).max() < 1e-3
         assert np.abs(load_sound(_two_tracks(tmp_path / "w.mkv", loud, loud / 2)) - loud[:, 0]).max() < 1e-3
         assert np.abs(load_sound(_two_tracks(tmp_path / "x.mkv", silent, silent))).max() < 1e-3
 

@@ -89,7 +89,7 @@ def sound_start(path: PathLike) -> float | None:
 
 
 def iter_sound(
-    path: PathLike, rate: int = SPEECH_RATE, mono: bool = True, block: int = SPEECH_RATE
+    path: PathLike, rate: int = SPEECH_RATE, mono: bool = True, block: int = SPEECH_RATE, tell: bool = True
 ) -> Generator[Samples]:
     """Decode and resample a sound piece by piece.
 
@@ -105,6 +105,8 @@ def iter_sound(
             keep the number of channels of the first piece.
         block: samples per piece (>= 1); every piece but the first and the last has this length, the first is
             longer where ``block`` is under ``MIN_SECONDS``.
+        tell: make notes of a silent track that was passed over and of channels that cancel; not where a file is read
+            again.
 
     Yields:
         (n,) float32 in [-1, 1], or (n, channels) without ``mono``.
@@ -115,9 +117,9 @@ def iter_sound(
     if rate < 1 or block < 1:
         raise ValueError(f"rate and block must be positive, got {rate} and {block}")
     with open_media(path, "sound") as container:
-        stream = sound_stream(container, path)
+        stream = sound_stream(container, path, tell)
         names = tuple(channel.name for channel in stream.codec_context.layout.channels)
-        pieces = _resampled(_native(container, stream), rate, _Mono(names, path) if mono else None)
+        pieces = _resampled(_native(container, stream), rate, _Mono(names, path, tell) if mono else None)
         least = int(MIN_SECONDS * rate)
         held: list[Samples] = []
         count, started = 0, False
@@ -244,11 +246,11 @@ def frame_samples(frame: AudioFrame) -> Samples:
 class _Mono:
     """Joins channels of possibly changing number and rate, and says so once where their mean cancels."""
 
-    def __init__(self, names: tuple[str, ...], path: PathLike) -> None:
+    def __init__(self, names: tuple[str, ...], path: PathLike, tell: bool) -> None:
         self._names, self._path = names, path
         self._joiner: ChannelJoiner | None = None
         self._kind = (0, 1)
-        self._said = False
+        self._said = not tell
 
     def push(self, rate: int, block: Samples) -> Iterator[tuple[int, Samples]]:
         """The ``(rate, (n, 1))`` blocks that this one completes."""

@@ -71,8 +71,11 @@ def _unopened(source: Path, what: str) -> InputError:
     )
 
 
-def sound_stream(container: InputContainer, path: PathLike) -> AudioStream:
-    """Return the main sound track that can be decoded, or raise :class:`InputError`."""
+def sound_stream(container: InputContainer, path: PathLike, tell: bool = False) -> AudioStream:
+    """Return the main sound track that can be decoded, or raise :class:`InputError`.
+
+    Where it is silent the first one that is not takes its place; ``tell`` makes a note of that.
+    """
     tracks = container.streams.audio
     if not tracks:
         raise misplaced(Path(path), "sound") or InputError(
@@ -81,11 +84,11 @@ def sound_stream(container: InputContainer, path: PathLike) -> AudioStream:
     track = container.streams.best("audio") or tracks[0]
     if len(tracks) > 1:
         used = _first_sounding(Path(path), tracks.index(track), *_stamp(Path(path)))
-        if tracks[used] is not track:
+        if tell and tracks[used] is not track:
             warnings.warn(
                 f"Sound track {tracks.index(track) + 1} of {path} is silent, so track {used + 1} is used.", stacklevel=2
             )
-            track = tracks[used]
+        track = tracks[used]
     if not isinstance(track, AudioStream) or track.codec_context is None:
         raise InputError(f"The sound of {path} uses an unknown codec; convert it to WAV or MP3.")
     return track

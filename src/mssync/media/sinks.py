@@ -89,7 +89,7 @@ class SoundFeed:
     def __init__(self, path: Path, rates: tuple[int, ...]) -> None:
         native = probe_sound(path).rate
         self.rate = next((rate for rate in rates if rate >= native), rates[-1] if rates else native)
-        self._pieces = iter_sound(path, self.rate, mono=False, block=8192)
+        self._pieces = iter_sound(path, self.rate, mono=False, block=8192, tell=False)
         self._held: Samples = next(self._pieces)
         if self._held.shape[1] > 2:
             # No channel is preferred here, as it is for the lips: what is heard is all that the user gave.
