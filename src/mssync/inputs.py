@@ -138,7 +138,12 @@ def _lying(name: str, turn: float) -> InputError:
 def _held_image(photo: object, side: int | None) -> Image:
     """A photo that is no file name."""
     if isinstance(photo, Pil.Image):
-        return upright_rgb(photo, "the photo", side)
+        try:
+            return upright_rgb(photo, "the photo", side)
+        except InputError:
+            raise
+        except Exception as error:  # Pillow decodes late, and fails in nearly any way
+            raise InputError(f"The photo cannot be decoded ({error}); open or save it again.") from error
     content = content_of(photo, "photo")
     if content is not None:
         return load_image(content, side=side)

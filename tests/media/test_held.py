@@ -40,6 +40,15 @@ def test_pillow_pictures_of_any_mode_and_turn() -> None:
     turned = Pil.open(io.BytesIO(_saved("PNG", exif=exif)))
     assert np.array_equal(load_photo(turned, "native")[0].rgb, np.rot90(picture(), -1))
     assert load_photo(whole.convert("RGBA"), "native")[0].alpha is None
+    clear = whole.copy()
+    clear.putalpha(128)
+    seen = load_photo(clear.convert("RGBa"), "native")[0].alpha
+    assert seen is not None and seen.min() == seen.max() == 128
+    content = _saved("PNG")
+    late = Pil.open(io.BytesIO(content[: len(content) // 2]))
+    with pytest.raises(InputError, match="The photo cannot be decoded"):
+        load_photo(late, "native")
+    assert np.array_equal(load_photo(np.moveaxis(picture(), 2, 0), "native")[0].rgb, picture())
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32, np.float64, "0..255", int])
@@ -91,6 +100,7 @@ def test_sound_pairs_keep_rate_and_channels() -> None:
         with voice.file() as path:
             laid = np.concatenate(list(iter_sound(path, 44_100, mono=False)))
         assert laid.shape == stereo.shape and np.abs(laid - stereo).max() < 1e-4
+    assert Speech.open((44_100.0, stereo)).samples == voice.samples  # type: ignore[arg-type]
     path = Speech.open((44_100, stereo)).path
     assert path is not None and not path.exists()  # nobody holds that voice any more
 
@@ -107,7 +117,8 @@ def test_sounds_as_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "speech",
     [None, 5, b"", {}, np.zeros(100), np.full(9000, 3e4), np.full(9000, np.nan), np.zeros(9000, complex),
-     np.zeros((9, 9, 9)), (np.zeros(9000), 16_000), (0, np.zeros(9000)), (16_000, None), (16_000, np.zeros(9)),
+     np.zeros((9, 9, 9)), np.ones(9000, int), (np.zeros(9000), 16_000), (0, np.zeros(9000)), (16_000, None),
+     (16_000, np.zeros(9)),
      io.StringIO("a")],
 )  # fmt: skip
 def test_sounds_that_are_none(speech: Any) -> None:

@@ -72,14 +72,16 @@ def pixels_of(array: NDArray[Any]) -> NDArray[np.uint8]:
     """A picture array as (H, W, 3 or 4) uint8.
 
     Args:
-        array: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4); uint8, uint16 (over its full range), bool, or floats that are
-            shares of white in [0, 1], or in [0, 255] where one is above 1.
+        array: (H, W), or (H, W, C) or (C, H, W) with C = 1, 3 or 4; uint8, uint16 (over its full range), bool, or
+            floats that are shares of white in [0, 1], or in [0, 255] where one is above 1.
     Raises:
         InputError: another shape or type, no pixels, or values that are no numbers or beyond the range.
     """
     shape, kind = array.shape, array.dtype
     if len(shape) == 2:
         array = array[..., None]
+    elif len(shape) == 3 and shape[0] in (1, 3, 4) and shape[2] not in (1, 3, 4):
+        array = np.moveaxis(array, 0, 2)
     if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or array.size == 0:
         raise InputError(
             f"A photo as an array must be (height, width), or (height, width, 1, 3 or 4), not of shape {shape}."
@@ -100,8 +102,8 @@ def samples_of(array: NDArray[Any]) -> NDArray[np.float32]:
     """A sound array as (n,) or (n, channels) float32 in [-1, 1].
 
     Args:
-        array: (n,), (n, channels) or (channels, n): the longer axis is time. Integers are scaled by their type (uint8
-            is centred on 128); floats are in [-1, 1].
+        array: (n,), (n, channels) or (channels, n): the longer axis is time. Integers of up to 32 bits are scaled by
+            their type (uint8 is centred on 128); floats are in [-1, 1].
     Raises:
         InputError: another shape or type, values that are no numbers, or floats far beyond 1 (integers held as floats).
     """
@@ -121,6 +123,8 @@ def samples_of(array: NDArray[Any]) -> NDArray[np.float32]:
                 "divide it by its full scale (32768 for 16 bits), or give it as integers."
             )
         return np.asarray(np.clip(array, -1.0, 1.0), np.float32)
+    if kind.itemsize > 4:
+        raise InputError(f"The speech as {kind} has no full scale; give it as int16 or int32, or as floats in [-1, 1].")
     half = 2.0 ** (8 * kind.itemsize - 1)
     centred = array.astype(np.float64) - (half if kind.kind == "u" else 0.0)
     return np.asarray(centred / half, np.float32)
@@ -135,7 +139,8 @@ def rate_and_samples(value: object) -> tuple[int, NDArray[np.float32]] | None:
     if not isinstance(value, tuple) or len(value) != 2:
         return None
     rate, array = value
-    if isinstance(rate, bool) or not isinstance(rate, int | np.integer):
+    whole = isinstance(rate, int | np.integer) or (isinstance(rate, float | np.floating) and float(rate).is_integer())
+    if isinstance(rate, bool) or not whole:
         raise InputError("A sound as a pair must be (samples per second, array), the rate first.")
     if not _RATES[0] <= rate <= _RATES[1]:
         raise InputError(f"A sound of {rate:g} samples per second cannot be; give {_RATES[0]} to {_RATES[1]}.")

@@ -166,7 +166,11 @@ def _quiet_pillow() -> Iterator[None]:
 
 def upright_rgb(picture: Pil.Image, name: str, side: int | None = None) -> Image:
     """Turn a decoded Pillow picture of any mode into an :class:`Image`; ``side`` as for :func:`load_image`."""
+    if picture.width * picture.height > MAX_PIXELS:
+        raise InputError(f"The photo has over {MAX_PIXELS / 1e6:g} megapixels; make it smaller (12 are plenty).")
     picture.load()  # a TIFF turns itself
+    if picture.mode in ("La", "RGBa"):
+        picture = picture.convert(picture.mode.upper())
     divisor = fraction(picture.size, side)
     small = picture if divisor == 1 else divided(picture, divisor)
     return replace(_upright(small, _turn(picture), name), longest=0 if divisor == 1 else max(picture.size))
