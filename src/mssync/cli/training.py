@@ -63,6 +63,7 @@ def preprocess(
     from mssync.models import load_model, shipped_syncer
     from mssync.training.overview import draw_overview
     from mssync.training.preprocess import preprocess as run
+    from mssync.training.preprocess import space_mark
     from mssync.training.settle import settle
     from mssync.training.videos import alone, find_videos
 
@@ -70,10 +71,11 @@ def preprocess(
     pyramid = None if syncer == "none" else Path(syncer) if syncer else shipped_syncer()
     if pyramid is not None:
         Judge.load(pyramid)  # hours before it is needed
+    chosen = space or load_model().file("space.npz")
+    space_mark(chosen)
     find_videos(videos)
     with alone(make_folder(out)):
         with progress("clips") as update:
-            chosen = space or load_model().file("space.npz")
             for done, total, name, problem in run(videos, out, chosen, workers=workers, keep_points=points):
                 update(done, total)
                 if problem:

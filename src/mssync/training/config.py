@@ -112,7 +112,7 @@ class GeneratorConfig(_Strict):
     run that a new run goes on from; nothing: from random weights. ``steps`` may be 0 then: nothing is trained.
     """
 
-    name: Name = "default"
+    name: Name = "own"
     release: Name = "0.1"
     seed: Seed = 0
     init: str = Field("", max_length=4096)

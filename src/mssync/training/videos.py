@@ -54,9 +54,9 @@ def find_videos(videos: Path) -> dict[str, Path]:
     left = [clean(p.relative_to(videos).as_posix(), 80) for p in files if p.suffix.lower() not in ENDINGS]
     if left:
         more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
-        warnings.warn(
+        warnings.warn(  # stacklevel 1: told once, although it is asked for before the work and in it
             f"Left out of {videos}, as their endings are not those of videos: {', '.join(left[:SHOWN])}{more}.",
-            stacklevel=2,
+            stacklevel=1,
         )
     return _named(found, videos)
 
