@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from dataclasses import replace
@@ -95,6 +96,21 @@ def test_the_graphs_give_their_weights_back() -> None:
     model, start = load_model(), load_start("default")
     assert compare(start.net, model.folder, model.manifest) < 1e-5
     assert start.title == model.title and start.net.shape.motion == 43
+
+
+@pytest.mark.parametrize("name", ["step.onnx", "sound.onnx", "closure.onnx"])
+@pytest.mark.parametrize("content", [b"\xff" * 40, b"", "space.npz", "other graph"])
+def test_graphs_of_others_are_refused(tmp_path: Path, name: str, content: bytes | str) -> None:
+    if content == "other graph":
+        content = "sound.onnx" if name == "step.onnx" else "step.onnx"
+    model = tmp_path / "model"
+    shutil.copytree(load_model().folder, model)
+    data = content if isinstance(content, bytes) else (load_model().folder / content).read_bytes()
+    (model / name).write_bytes(data)
+    files = json.loads((model / "manifest.json").read_text())["files"]
+    _json(model / "manifest.json", files={**files, name: hashlib.sha256(data).hexdigest()})
+    with pytest.raises(MssyncError):
+        load_start(str(model))
 
 
 def test_nothing_trained_is_the_shipped_motion(run: Path, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def fill(net: nn.Module, data: bytes, what: str) -> None:
         net.load_state_dict({**{k: state[k] for k in missing if k not in wanted}, **named})
         if not all(bool(torch.isfinite(x).all()) for x in named.values()):
             raise ValueError("not finite")
-    except Exception as e:  # protobuf, onnx and PyTorch each fail in their own way on foreign bytes
+    except (ValueError, RuntimeError) as e:
         raise AssetError(f"{what} is not a graph of a net of these sizes; export the model again.") from e
 
 
@@ -45,16 +45,19 @@ def graph_weights(data: bytes) -> tuple[dict[str, Tensor], list[Tensor]]:
     """Weights by name, and those that have lost theirs, in their order.
 
     Raises:
-        ValueError, or whatever protobuf says: this is no graph that holds its own weights.
+        ValueError: this is no graph that holds its own weights.
     """
     named: dict[str, Tensor] = {}
     folded: list[Tensor] = []
-    for tensor in onnx.load_model_from_string(data).graph.initializer:
-        if tensor.data_location == TensorProto.EXTERNAL:
-            raise ValueError("weights beside the graph")
-        values = torch.from_numpy(numpy_helper.to_array(tensor).copy()).float()
-        if tensor.name.startswith(_FOLDED):
-            folded.append(values)
-        else:
-            named[tensor.name.removesuffix(_HALF)] = values
+    try:
+        for tensor in onnx.load_model_from_string(data).graph.initializer:
+            if tensor.data_location == TensorProto.EXTERNAL:
+                raise ValueError("weights beside the graph")
+            values = torch.from_numpy(numpy_helper.to_array(tensor).copy()).float()
+            if tensor.name.startswith(_FOLDED):
+                folded.append(values)
+            else:
+                named[tensor.name.removesuffix(_HALF)] = values
+    except Exception as e:  # protobuf, onnx and PyTorch each fail in their own way on foreign bytes
+        raise ValueError("no graph that holds its own weights") from e
     return named, folded
