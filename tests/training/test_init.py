@@ -247,3 +247,19 @@ def test_a_damaged_run_does_not_go_on(clips: Path, run: Path, tmp_path: Path) ->
         else:  # the state lies beside the tensors too: whoever breaks the copy for people breaks nothing
             _train(clips, out)
         shutil.rmtree(out)
+
+
+def test_the_closure_net_shows_its_progress_and_is_trained_once(
+    clips: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "mssync")
+    extra = "closure: {steps: 60, width: 8}\n"
+    assert sum("closure_loss" in numbers for numbers in _train(clips, tmp_path / "run", steps=1, extra=extra)) == 2
+    assert "closure net: 60 steps" in caplog.text
+    assert not any("closure_loss" in numbers for numbers in _train(clips, tmp_path / "run", steps=1, extra=extra))
+    assert "trained already and stays" in caplog.text
+    export_model(tmp_path / "run", tmp_path / "model")
+    assert len(load_start(str(tmp_path / "model")).closures.state_dict()["net.0.bias"]) == 8
+    _cut(tmp_path / "run" / "closure.safetensors")
+    with pytest.raises(InputError, match=r"closure\.safetensors"):
+        _train(clips, tmp_path / "run", steps=1, extra=extra)
