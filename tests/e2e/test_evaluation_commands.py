@@ -285,3 +285,12 @@ def test_a_result_never_lands_on_what_the_list_names(mssync_cli: Run, tmp_path: 
     done = mssync_cli("evaluate", tmp_path / "l.csv", option, tmp_path / name, "--force")
     assert done.code == 2 and "is an input too" in " ".join(done.err.split())
     assert (tmp_path / name).read_text() == "a reference under an odd name"
+
+
+def test_a_list_of_missing_files_is_told_briefly_and_in_whole_in_the_json(mssync_cli: Run, tmp_path: Path) -> None:
+    (tmp_path / "l.csv").write_text("generated\n" + "".join(f"gone{n}.mp4\n" for n in range(50)))
+    done = mssync_cli("evaluate", tmp_path / "l.csv", "--json", tmp_path / "r.json")
+    lines = done.err.splitlines()
+    assert done.code == 2 and len(lines) == 21 and lines[-1].startswith("Skipped: 30 more")
+    rows = read_result(tmp_path / "r.json")["rows"]
+    assert len(rows) == 50 and all("does not exist" in row["problem"] for row in rows)

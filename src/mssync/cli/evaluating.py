@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mssync.face.tracking import FaceTracker
 
 SOME_FAILED = 2
+SHOWN_PROBLEMS = 20  # of videos that were skipped
 
 
 class Suite(StrEnum):
@@ -214,13 +215,15 @@ def _run(items: list[Any], settings: Any, parts: Path, workers: int) -> tuple[Re
             nonlocal failed
             bad = [row for row in rows if row["problem"]]
             failed += bool(bad)
-            for row in bad:
+            for row in bad if failed <= SHOWN_PROBLEMS else ():
                 say(f"Skipped: {row['name']} ({row['system']}): {row['problem']}")
             if not single:
                 update(count, total)
 
         watch = update if single else None
         result = run(items, settings, parts, workers=workers, tracker=tracker, done=done, frames=watch)
+    if failed > SHOWN_PROBLEMS:
+        say(f"Skipped: {failed - SHOWN_PROBLEMS} more; --json and --report name all.")
     return result, failed
 
 

@@ -6,9 +6,10 @@ import hashlib
 import json
 import re
 import warnings
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -181,7 +182,7 @@ def _key(item: Item, settings: Settings) -> str:
         "item": asdict(item),
         "settings": asdict(settings),
         "files": [_stamp(p) for p in paths if p is not None],
-        "hashes": _own_hashes(),
+        "hashes": dict(_own_hashes()),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:24]
 
@@ -209,7 +210,8 @@ def _config(settings: Settings) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _own_hashes() -> dict[str, str]:
+@cache
+def _own_hashes() -> Mapping[str, str]:
     """SHA-256 of what measures: the tracker's networks, the motion space, the judge."""
     out = {
         _TRACKER_FILE: ASSETS[_TRACKER_FILE].sha256,
