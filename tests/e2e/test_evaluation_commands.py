@@ -194,6 +194,20 @@ def test_evaluation_without_the_extra(mssync_cli: Run, tmp_path: Path, monkeypat
     assert "'jinja2>=" in done.err and "mssync[" not in done.err
 
 
+def test_without_the_extra_only_the_page_and_the_closures_are_missing(
+    mssync_cli: Run, tmp_path: Path, spoken: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("jinja2", "threadpoolctl", "pocketsphinx", "mssync.evaluation.report"):
+        monkeypatch.setitem(sys.modules, name, None)
+    words = ("evaluate", spoken, "--text", "hello", "--json", tmp_path / "r.json")
+    done = mssync_cli(*words, "--report", tmp_path / "r.html")
+    assert done.code == 2 and "'jinja2>=" in done.err and list(tmp_path.iterdir()) == [], "said before the work"
+    done = mssync_cli(*words)
+    assert done.code == 0 and "threadpoolctl" in done.err, done.err
+    assert "PocketSphinx" in " ".join(done.out.split())
+    assert values(read_result(tmp_path / "r.json"), "head.yaw_std")
+
+
 def test_side_by_side(mssync_cli: Run, spoken: Path, frozen: Path, voice: Path, tmp_path: Path) -> None:
     out = tmp_path / "o.mp4"
     done = mssync_cli(

@@ -229,13 +229,14 @@ def _run(items: list[Any], settings: Any, parts: Path, workers: int) -> tuple[Re
 
 def _write(result: Result, json: Path | None, report: Path | None, everything: bool, force: bool) -> None:
     """The table on the terminal, the numbers and the page as files."""
-    from mssync.evaluation.report import write_report
     from mssync.evaluation.results import write_json
     from mssync.evaluation.tables import print_result
 
     if json is not None:
         write_json(json, result, force=force)
     if report is not None:
+        from mssync.evaluation.report import write_report
+
         with progress(report.name) as update:
             write_report(result, report, force=force, progress=update)
     print_result(result, everything=everything)
