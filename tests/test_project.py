@@ -220,7 +220,7 @@ def test_every_dependency_is_locked() -> None:
     pins = [line for line in lines if line and not line.startswith("#")]
     assert all("==" in pin for pin in pins)
     extras = project["optional-dependencies"]
-    needed = requirement_names(project["dependencies"] + extras["train"] + extras["dev"]) - {"mssync"}
+    needed = requirement_names(project["dependencies"] + extras["train"] + extras["eval"] + extras["dev"]) - {"mssync"}
     assert needed <= requirement_names(pins)
     torch = re.search(r"^TORCH = (.+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert torch is not None and f"torch=={torch[1]}" in pins
