@@ -14,6 +14,7 @@ from pathlib import Path
 
 import av
 import pytest
+import yaml
 
 import mssync
 
@@ -311,3 +312,38 @@ def test_one_version_number() -> None:
     assert tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"] == version
     assert re.search(r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text("utf-8"), re.M).group(1) == version  # type: ignore[union-attr]
     assert re.search(r"^## (\d\S+)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M).group(1) == version  # type: ignore[union-attr]
+
+
+def test_the_page_for_package_indexes_stands_alone() -> None:
+    """Where a wheel is shown, no file of the clone is near: links are whole addresses, and there is no picture."""
+    name = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["readme"]
+    text = (ROOT / name).read_text("utf-8")
+    assert all(target.startswith("https://") for target in re.findall(r"\]\(([^)]+)\)", text))
+    assert "![" not in text and "<img" not in text
+
+
+def test_the_workflow_covers_what_is_promised() -> None:
+    """Every system and Python of README is tried, actions are pinned to commits, PyTorch is the lock's or the floor."""
+    text = (ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8")
+    jobs = yaml.safe_load(text)["jobs"]
+    classifiers = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["classifiers"]
+    pythons = [c.rsplit(" ", 1)[1] for c in classifiers if re.search(r":: 3\.\d+$", c)]
+    matrix = jobs["test"]["strategy"]["matrix"]
+    assert matrix["python"] == pythons
+    assert {re.split(r"[-\d]", system)[0] for system in matrix["os"]} == {"ubuntu", "macos", "windows"}
+    assert {"newest", "lowest", "wheel", "make"} <= set(jobs)
+    uses = [step["uses"] for job in jobs.values() for step in job["steps"] if "uses" in step]
+    assert uses and all(re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", name) for name in uses)
+    make = (ROOT / "Makefile").read_text("utf-8")
+    for variable in ("TORCH", "TORCH_LOWEST"):
+        version = re.search(rf"^{variable} = (\S+)$", make, re.M)
+        assert version is not None and f"torch=={version[1]}\n" in text
+    floor = re.search(r'"torch>=([\d.]+),', (ROOT / "pyproject.toml").read_text("utf-8"))
+    assert floor is not None and f"TORCH_LOWEST = {floor[1]}.0\n" in make
+
+
+def test_every_dependency_has_both_ends() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    for requirement in project["dependencies"] + extras["train"] + extras["eval"]:
+        assert re.match(r"[\w-]+>=\d[\d.]*,<\d+($|;)", requirement), requirement
