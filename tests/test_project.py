@@ -24,7 +24,7 @@ FILES = sorted(SRC.rglob("*.py"))
 
 # Room -> rooms it may import (its own always). docs/architecture.md explains the order.
 BASE = {"errors", "assets", "files", "texts", "arrays", "schema"}
-BELOW_CORRIDOR = BASE | {"media", "face", "sessions", "speech", "motion", "render", "models"}
+BELOW_CORRIDOR = BASE | {"manifest", "media", "face", "sessions", "speech", "motion", "render", "models"}
 RUNTIME_ROOMS = BELOW_CORRIDOR - BASE | {"lists", "voice", "inputs", "animation", "pipeline", "batch"}
 BELOW_PIPELINE = BELOW_CORRIDOR | {"lists", "voice", "inputs", "animation"}
 ALLOWED: dict[str, set[str]] = {
