@@ -159,6 +159,14 @@ def test_graphs_of_another_shape(copy: Path) -> None:
         _ = head.generator
 
 
+def test_sizes_that_nobody_asked_for_are_let_be(copy: Path) -> None:
+    path = copy / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["shape"] |= {"leak": [1], "more": None}
+    path.write_text(json.dumps(manifest))
+    assert TalkingHead.load(copy).generator.columns == 43
+
+
 def test_what_was_checked_is_what_is_used(copy: Path) -> None:
     head = TalkingHead.load(copy)
     for file in FILES:

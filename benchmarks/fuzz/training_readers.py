@@ -193,7 +193,7 @@ def _prepare_run(folder: Path) -> None:
     shutil.copyfile(load_model().file("space.npz"), folder / "space.npz")
     shipped = load_model().manifest
     data = {k: shipped[k] for k in ("blinks", "gap_curve", "head_gain", "closure")}
-    place(folder, "data.json", json.dumps(data).encode())
+    place(folder, "data.json", json.dumps(data | {"manifest_sha256": "0" * 64}).encode())
     assert torch.is_tensor(torch.zeros(1))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -148,4 +149,20 @@ def test_arrays_of_another_shape(parts: Path, wrong: dict[str, Any]) -> None:
 def test_arrays_that_unpack_without_end(parts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mssync.evaluation.parts.MAX_ARRAYS", 100_000)
     forge(parts, rows(), flat() | {"0.windows": np.zeros((1000, 21), np.float64)})
+    assert load(parts, KEY, VIDEOS) is None
+
+
+def test_members_of_the_zip_that_are_no_arrays(parts: Path) -> None:
+    """NumPy gives the bytes of a member that does not begin as an array file does."""
+    packed = io.BytesIO()
+    np.savez(packed, **flat())
+    with zipfile.ZipFile(packed) as old, zipfile.ZipFile(parts / "x.zip", "w") as new:
+        for name in old.namelist():
+            new.writestr(name, b"no array" if name == "0.motion.npy" else old.read(name))
+    forge(parts, rows(), flat())
+    data = (parts / "x.zip").read_bytes()
+    head, _, body = (parts / f"{KEY}.json").read_bytes().partition(b"\n")
+    facts = json.loads(head) | {"arrays": hashlib.sha256(data).hexdigest()}
+    (parts / f"{KEY}.json").write_bytes(json.dumps(facts).encode() + b"\n" + body)
+    (parts / f"{KEY}.npz").write_bytes(data)
     assert load(parts, KEY, VIDEOS) is None

@@ -16,6 +16,7 @@ from mssync.training.data import (
     aligned,
     clip_energy,
     cut,
+    manifest_hash,
     scales,
 )
 from mssync.training.listing import Entry, read_list
@@ -111,3 +112,11 @@ def test_unrelated_sound_is_called_unclear() -> None:
     a, b = _sample("x", "f", "s", seed=91), _sample("y", "f", "s", seed=92)
     mixed = Sample(a.entry, a.motion, b.sound, b.speech, b.valid, a.energy, a.bilabial)
     assert not measure_offsets([*samples, mixed], [True] * 30 + [False])[-1].clear
+
+
+def test_a_name_that_no_file_can_have_is_not_in_the_fingerprint(tmp_path: Path) -> None:
+    (tmp_path / "a.npz").write_bytes(b"x")
+    known = Entry("a", "train", "f", "s")
+    odd = [Entry(name, "train", "f", "s") for name in ("b" * 300, "c\0", "missing")]
+    assert manifest_hash(tmp_path, [known, *odd]) == manifest_hash(tmp_path, [known])
+    assert manifest_hash(tmp_path, [known]) != manifest_hash(tmp_path, [])

@@ -170,6 +170,8 @@ def _sound_pool(pool: Pool) -> bool:
     """Whether the set's scores can work with it: motion and windows as rows of finite numbers, and which speech."""
     if not {"motion", "windows", "speech"} <= pool.keys() <= {"motion", "windows", "speech", "fid", "fvd"}:
         return False
+    if not all(isinstance(values, np.ndarray) for values in pool.values()):  # a zip may hold anything
+        return False
     if pool["motion"].shape[1:] != (len(pinned_space().names),):
         return False
     tables = [values for name, values in pool.items() if name != "speech"]

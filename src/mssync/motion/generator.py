@@ -30,6 +30,8 @@ CONTEXT_FRAMES: Final = 48
 LOOKAHEAD_FRAMES: Final = 12
 BLOCK_FRAMES: Final = 8
 LEVELS: Final = 4  # of the sound pyramid inside the encoder
+# What of the net's sizes the graphs' inputs and outputs depend on.
+SIZES: Final = ("motion", "bands", "channels", "width", "window", "style", "noise")
 CLOSURE_BEFORE: Final = 24  # sound steps before a frame that the closure net hears, and all of them
 CLOSURE_STEPS: Final = 52
 CLOSURE_SLOPE: Final = 4.0  # how sharply lips go from free to touching around the threshold
@@ -106,7 +108,7 @@ class MotionGenerator:
         threads: int = 1,
     ) -> None:
         known = data or {}
-        self._shape: dict[str, int] = {k: int(v) for k, v in manifest["shape"].items()}
+        self._shape: dict[str, int] = {k: int(manifest["shape"][k]) for k in SIZES}
         takes_and_gives = _graphs(self._shape)
 
         def network(name: str, device: str, threads: int) -> Network:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from mssync.errors import InputError, OutputError
 from mssync.evaluation.judge import FORMAT
 from mssync.files import make_folder, replacing, replacing_folder
+from mssync.manifest import FILES, check_manifest
 from mssync.models import CARD, is_model_folder, load_model, write_manifest
 from mssync.motion.generator import NETWORK_STATE, MotionGenerator
 from mssync.motion.noise import smooth
@@ -32,10 +33,11 @@ from mssync.nets.generator import (
     RolloutState,
 )
 from mssync.nets.syncer import Syncer
+from mssync.schema import Unsound
 from mssync.sessions import open_session
 from mssync.texts import clean
 from mssync.training.card import model_card
-from mssync.training.checkpoint import foreign, load_checkpoint, load_json
+from mssync.training.checkpoint import ANEW, foreign, load_checkpoint, load_json
 from mssync.training.init import MEASURED, Start, load_run
 
 Array = NDArray[np.float32]
@@ -72,6 +74,10 @@ def export_model(
         facts = _manifest(start, found[1], load_json(run / "data.json"))
     facts["name"] = _name(name or out.resolve().name, "name")
     facts["release"] = _name(release or str(facts["release"]), "release")
+    try:
+        check_manifest({**facts, "files": dict.fromkeys(FILES, "0" * 64)})
+    except Unsound as e:
+        raise InputError(f"The run in {run} gives no manifest of a model: {e}; {ANEW}") from e
     make_folder(out.parent)
     with replacing_folder(out, force=force, ours=is_model_folder) as folder:
         export_graphs(start.net, start.closures, folder)
