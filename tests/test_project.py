@@ -347,3 +347,21 @@ def test_every_dependency_has_both_ends() -> None:
     extras = project["optional-dependencies"]
     for requirement in project["dependencies"] + extras["train"] + extras["eval"]:
         assert re.match(r"[\w-]+>=\d[\d.]*,<\d+($|;)", requirement), requirement
+
+
+def test_the_source_archive_is_complete() -> None:
+    """Every file of the repository is named by MANIFEST.in, or is part of the package and thus taken along."""
+    git = shutil.which("git")
+    if git is None or not (ROOT / ".git").exists():
+        pytest.skip("not a clone")
+    known = (
+        subprocess.run([git, "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout.decode().split("\0")
+    )
+    taken = {"pyproject.toml", "README.md", "MANIFEST.in"}
+    for line in (ROOT / "MANIFEST.in").read_text("utf-8").splitlines():
+        command, *words = line.split()
+        if command == "include":
+            taken |= set(words)
+        else:
+            taken |= {p.relative_to(ROOT).as_posix() for word in words[1:] for p in (ROOT / words[0]).rglob(word)}
+    assert not [name for name in known if name and not name.startswith("src/mssync/") and name not in taken]

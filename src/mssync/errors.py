@@ -49,3 +49,12 @@ class PlatformError(MssyncError):
             f"A package that mssync needs cannot be loaded here ({here}): {reason}. There are packages for Linux with "
             "glibc, Macs with Apple silicon and Windows on x86-64; on one of these, install mssync again."
         )
+
+    @classmethod
+    def of_kernels(cls, error: RuntimeError) -> PlatformError:
+        """From LiteRT's refusal to prepare a network: its fast kernels were not started and nothing replaces them."""
+        reason = " ".join(str(error).split())[:200]
+        return cls(
+            f"LiteRT cannot run one of the networks here ({reason}). On Linux it asks /proc and /sys what the "
+            "processor can do: in a container or a chroot, mount both."
+        )

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 from render_samples import face, photo
 
-from mssync.errors import AssetError
+from mssync.assets import asset_bytes
+from mssync.errors import AssetError, PlatformError
 from mssync.face import topology as topo
+from mssync.face.networks import LiteNet
 from mssync.render import matte
 from mssync.render.outline import box_around, line_mask, opening_mask, smooth_side
 from mssync.render.plate import background_plate, fill_smoothly, take_apart
@@ -71,6 +74,20 @@ def test_grabcut_stands_in(monkeypatch: pytest.MonkeyPatch) -> None:
     # The blue wall beside the head is background.
     assert alpha[150, 480] == 0
     assert 0.1 < alpha.mean() < 0.8
+
+
+def test_grabcut_stands_in_where_the_network_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    rgb, points = photo("hopper").rgb, face("hopper").points  # read before the networks stop
+
+    def refuse(self: object) -> None:
+        raise RuntimeError("Encountered unresolved custom op: Convolution2DTransposeBias.")
+
+    monkeypatch.setattr(Interpreter, "allocate_tensors", refuse)
+    with pytest.warns(UserWarning, match=r"colours alone.*Convolution2DTransposeBias.*/proc and /sys"):
+        alpha = matte.person_matte(rgb, points)
+    assert alpha[150, 480] == 0 and 0.1 < alpha.mean() < 0.8
+    with pytest.raises(PlatformError, match="LiteRT cannot run one of the networks here"):
+        LiteNet(asset_bytes("selfie_segmentation.tflite"), 1)
 
 
 def test_guided_filter_keeps_constants_and_follows_edges() -> None:

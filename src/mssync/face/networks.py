@@ -42,7 +42,7 @@ class LiteNet:
         content: of a ``.tflite`` file.
         threads: for one call.
     Raises:
-        PlatformError: LiteRT cannot be loaded on this computer.
+        PlatformError: LiteRT cannot be loaded, or cannot run this network, on this computer.
         ValueError: the content is no network.
     """
 
@@ -53,7 +53,10 @@ class LiteNet:
             raise PlatformError.of(error) from error
 
         self._it: Any = Interpreter(model_content=content, num_threads=threads)
-        self._it.allocate_tensors()
+        try:
+            self._it.allocate_tensors()
+        except RuntimeError as error:
+            raise PlatformError.of_kernels(error) from error
         self._in = self._it.get_input_details()[0]["index"]
         outs = sorted(self._it.get_output_details(), key=lambda d: -int(np.prod(d["shape"])))
         self._out = [d["index"] for d in outs]

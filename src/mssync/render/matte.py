@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssync.assets import asset_bytes
-from mssync.errors import AssetError
+from mssync.errors import AssetError, PlatformError
 from mssync.face.networks import LiteNet
 from mssync.face.topology import FACE_OVAL
 
@@ -39,7 +39,7 @@ def person_matte(rgb: Rgb, points: Array) -> Array:
     """
     try:
         coarse = _segment(rgb)
-    except AssetError as error:
+    except (AssetError, PlatformError) as error:
         warnings.warn(f"The person's outline is found from colours alone. {error}", stacklevel=2)
         coarse = _grabcut(rgb, points)
     face = np.zeros(rgb.shape[:2], np.uint8)
