@@ -19,6 +19,7 @@ from conftest import Done
 from PIL import Image as Pil
 
 from mssync import TalkingHead
+from mssync.cli.console import extra
 from mssync.errors import AssetError, InputError
 from mssync.media.audio import save_wav
 from mssync.media.image import load_image, save_png
@@ -360,6 +361,22 @@ def test_training_without_the_extra(mssync_cli: Run, tmp_path: Path, monkeypatch
     done = mssync_cli("export", tmp_path, "-o", tmp_path / "model")
     assert done.code == 2
     assert "'torch>=" in done.err and "'safetensors>=" in done.err and "mssync[" not in done.err
+
+
+def test_advice_names_packages_as_pyproject_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [
+        'torch<3,>=2.6; extra == "train"',
+        'x!=1.5,<2,>=1; (python_version == "3.11" or python_version == "3.13") and extra == "train"',
+        'y; extra == "train"',
+        'z>=1; extra == "eval"',
+        "numpy>=2",
+    ]
+    monkeypatch.setattr("mssync.cli.console.metadata.requires", lambda _: lines)
+    with pytest.raises(InputError) as caught, extra("train"):
+        raise ModuleNotFoundError("no", name="torch")
+    assert str(caught.value).split("python -m pip install ")[1] == (
+        """'torch>=2.6,<3' 'x>=1,<2,!=1.5; (python_version == "3.11" or python_version == "3.13")' 'y'"""
+    )
 
 
 def test_python_callers_get_exceptions(photo: Path, tmp_path: Path) -> None:

@@ -196,4 +196,12 @@ def _requirements(name: str) -> list[str]:
     marker = f'extra == "{name}"'
     lines = [r.replace("'", '"') for r in metadata.requires("mssync") or []]
     wanted = [r.replace(f" and {marker}", "").replace(f"; {marker}", "") for r in lines if marker in r]
-    return [f"'{r}'" for r in wanted]
+    return [f"'{_lower_end_first(r)}'" for r in wanted]
+
+
+def _lower_end_first(requirement: str) -> str:
+    """The ends in the order of pyproject.toml; what builds a package may have sorted them otherwise."""
+    package, semicolon, where = requirement.partition(";")
+    start = min((package.find(sign) for sign in "<>=!~" if sign in package), default=len(package))
+    ends = ",".join(sorted(package[start:].split(","), reverse=True))
+    return package[:start] + ends + semicolon + where

@@ -18,7 +18,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, coerce_numbers_to_str=True)
 
 
-Name = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(clean)]
+Name = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(lambda name: clean(name))]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Steps = Annotated[int, Field(ge=1, le=10**8)]
 Step = Annotated[int, Field(ge=0, le=10**8)]
