@@ -82,10 +82,8 @@ def _speakers(axis: Any, good: dict[str, Record]) -> None:
     for label in axis.get_yticklabels():
         label.set_parse_math(False)  # a $ in a name is a $
         label.set_fontfamily(families)
-    axis.set_xscale("log")
-    if longest:
-        # Said outright: some versions of matplotlib find no end where all bars begin at nought.
-        axis.set_xlim(0.5 * max(longest[0][1], 1e-3), 2 * max(longest[-1][1], 1e-3))
+    if longest:  # an axis of nothing has no logarithm
+        axis.set_xscale("log")
     axis.set_xlabel(f"minutes per speaker ({len(minutes)} in all)")
     axis.tick_params(axis="y", labelsize=5)
 
