@@ -68,6 +68,17 @@ def test_every_encoder_that_is_here(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert codec == {"H.264": "h264", "AV1": "av1"}[found.makes]
 
 
+def test_svt_keeps_its_settings_to_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    if not encoders.has("libsvtav1"):
+        pytest.skip("no SVT-AV1 here")
+    monkeypatch.setenv(CHOICE, "libsvtav1")
+    monkeypatch.delenv("SVT_LOG", raising=False)
+    written(tmp_path, "v.mp4")
+    assert capfd.readouterr().err == ""
+
+
 def test_without_x264_the_next_takes_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     without(monkeypatch, *(e.name for e in MP4_ENCODERS if e.makes == "H.264"))
     if not any(encoders.has(e.name) for e in MP4_ENCODERS):

@@ -119,6 +119,8 @@ def _starts(encoder: Encoder, size: tuple[int, int], rate: Fraction, pixels: str
     """Whether the encoder is there and can be opened; those of a platform may be built in and yet not run."""
     if not has(encoder.name):
         return False
+    if encoder.name == "libsvtav1":
+        os.environ.setdefault("SVT_LOG", "1")  # errors only: it would tell its settings on stderr
     if encoder.name.startswith("lib"):
         return True
     context = av.CodecContext.create(encoder.name, "w")
