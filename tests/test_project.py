@@ -25,7 +25,7 @@ FILES = sorted(SRC.rglob("*.py"))
 # Room -> rooms it may import (its own always). docs/architecture.md explains the order.
 BASE = {"errors", "assets", "files", "texts", "arrays", "schema"}
 BELOW_CORRIDOR = BASE | {"manifest", "media", "face", "sessions", "speech", "motion", "render", "models"}
-RUNTIME_ROOMS = BELOW_CORRIDOR - BASE | {"lists", "voice", "inputs", "animation", "pipeline", "batch"}
+RUNTIME_ROOMS = BELOW_CORRIDOR - BASE | {"lists", "voice", "inputs", "animation", "pipeline", "processes", "batch"}
 BELOW_PIPELINE = BELOW_CORRIDOR | {"lists", "voice", "inputs", "animation"}
 ALLOWED: dict[str, set[str]] = {
     "errors": {"texts"},
@@ -49,12 +49,13 @@ ALLOWED: dict[str, set[str]] = {
     "inputs": BASE | {"media", "face", "motion", "voice"},
     "animation": BELOW_CORRIDOR - {"speech"} | {"voice", "inputs"},
     "pipeline": BELOW_PIPELINE,
-    "batch": BELOW_PIPELINE | {"pipeline"},
+    "processes": set(),
+    "batch": BELOW_PIPELINE | {"pipeline", "processes"},
     "__init__": BELOW_PIPELINE | {"pipeline"},
     "nets": {"motion"},
     "convert": BELOW_PIPELINE | {"nets"},
-    "training": BELOW_PIPELINE | {"nets", "evaluation"},
-    "evaluation": BELOW_PIPELINE | {"pipeline"},
+    "training": BELOW_PIPELINE | {"nets", "evaluation", "processes"},
+    "evaluation": BELOW_PIPELINE | {"pipeline", "processes"},
     "studio": BELOW_PIPELINE | {"pipeline"},
     "cli": BELOW_PIPELINE | {"pipeline", "batch", "convert", "training", "evaluation", "studio"},
     "__main__": {"cli"},

@@ -14,7 +14,7 @@ import pytest
 
 from mssync.batch.pairs import Pair
 from mssync.batch.work import Outcome, Work
-from mssync.batch.workers import spread
+from mssync.batch.workers import share
 from mssync.errors import AssetError, InputError
 from mssync.files import replacing
 
@@ -73,7 +73,7 @@ def test_a_death_costs_one_pair(tmp_path: Path) -> None:
     todo = jobs(tmp_path, "a", "killed", "refused", "b", "fault", "c")
     shown: list[str] = []
     outcomes = {
-        o.number: o for o in spread(fake_head, todo, Work(), 2, lambda slot, name, done, total: shown.append(name))
+        o.number: o for o in share(fake_head, todo, Work(), 2, lambda slot, name, done, total: shown.append(name))
     }
     assert [outcomes[n].result for n in range(6)] == ["made", "failed", "failed", "made", "failed", "made"]
     assert "killed.png" in outcomes[1].problem and "memory" in outcomes[1].problem
@@ -85,7 +85,7 @@ def test_a_death_costs_one_pair(tmp_path: Path) -> None:
 
 
 def test_a_model_that_cannot_be_loaded_is_each_pairs_problem(tmp_path: Path) -> None:
-    found = list(spread(no_head, jobs(tmp_path, "a", "b"), Work(), 1, lambda *_: None))
+    found = list(share(no_head, jobs(tmp_path, "a", "b"), Work(), 1, lambda *_: None))
     assert [o.problem for o in found] == ["The model is damaged."] * 2
 
 
@@ -100,7 +100,7 @@ def test_an_end_in_the_middle_leaves_nothing_half_written(tmp_path: Path) -> Non
             raise KeyboardInterrupt  # as if Ctrl-C were pressed now
 
     made: list[Outcome] = []
-    with pytest.raises(KeyboardInterrupt), closing(spread(fake_head, todo, Work(), 1, show)) as outcomes:
+    with pytest.raises(KeyboardInterrupt), closing(share(fake_head, todo, Work(), 1, show)) as outcomes:
         made.extend(outcomes)
     assert [o.number for o in made] == [0]
     assert [p.name for p in tmp_path.iterdir() if p.suffix not in (".png", ".wav")] == ["a.mp4"]

@@ -8,9 +8,10 @@ from typing import Final
 
 from mssync.batch.pairs import Folders, Pair, checked
 from mssync.batch.work import Outcome, Work, attempt, check, make_folder
-from mssync.batch.workers import MAX_WORKERS, spread
+from mssync.batch.workers import share
 from mssync.errors import InputError
 from mssync.pipeline import TalkingHead
+from mssync.processes import MAX_WORKERS
 
 SHOWN: Final = 20  # problems that are told one by one, and lines of each kind in the summary
 
@@ -51,7 +52,7 @@ def make_all(
     head = load()
     if min(workers, len(todo)) > 1:
         del head  # it has shown that the model is there and whole
-        yield from spread(load, todo, work, workers, show)
+        yield from share(load, todo, work, workers, show)
         return
     for number, pair in todo:
         yield attempt(head, number, pair, work, partial(show, 0))

@@ -20,12 +20,12 @@ from mssync.evaluation.parts import Outcome, load, save
 from mssync.evaluation.pool import set_rows
 from mssync.evaluation.results import Result, Row, assemble, sha256
 from mssync.evaluation.suite import Item, Settings, check_nets, evaluate_one, judge, lost, videos_of
-from mssync.evaluation.workers import spread
 from mssync.face.tracking import FaceTracker
 from mssync.files import discard, write_error
 from mssync.media.audio import SPEECH_RATE
 from mssync.models import load_model
 from mssync.motion.space import FPS
+from mssync.processes import spread
 
 # Raised when the meaning of a finished part changes.
 _PARTS_VERSION: Final = 2

@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 from mssync.errors import AssetError, InputError, MssyncError, OutputError
 from mssync.evaluation.articulation import BILABIALS, frames_of
 from mssync.evaluation.phones import align, sentence
-from mssync.evaluation.workers import spread
 from mssync.face.topology import TEMPLES
 from mssync.face.tracking import FaceTracker, Track
 from mssync.files import discard, make_folder, readable_file
@@ -33,6 +32,7 @@ from mssync.media.video import iter_frames, probe_video
 from mssync.motion.curves import head_angles
 from mssync.motion.mesh import MeshSpace
 from mssync.motion.space import FPS
+from mssync.processes import spread
 from mssync.speech.activity import speech_probability
 from mssync.speech.features import SAMPLES_PER_FRAME, STEPS_PER_FRAME, default_features
 from mssync.speech.logmel import log_mel

@@ -7,11 +7,12 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from mssync.evaluation.workers import spread
+from mssync.processes import spread
 
 STUCK = 600.0
 
@@ -47,11 +48,42 @@ def test_what_is_stopped_ends_at_once() -> None:
     assert multiprocessing.active_children() == []
 
 
+def half_written(path: str, tell: Callable[[str], None]) -> None:
+    """Write on and on; what is half written goes when the work is ended."""
+    part = Path(path)
+    try:
+        part.write_text("half")
+        while True:
+            tell("writing")
+    finally:
+        part.unlink()
+
+
+def test_what_is_stopped_takes_its_half_written_file_away(tmp_path: Path) -> None:
+    part = tmp_path / "part"
+    seen: list[tuple[int, str]] = []
+
+    def show(slot: int, what: str) -> None:
+        seen.append((slot, what))
+        if len(seen) == 3:
+            assert part.exists()
+            raise KeyboardInterrupt  # as if Ctrl-C were pressed now
+
+    with pytest.raises(KeyboardInterrupt):
+        list(spread(half_written, [str(part)], 1, show))
+    assert seen == [(0, "writing")] * 3
+    assert not part.exists() and multiprocessing.active_children() == []
+
+
+def test_how_a_process_ended_is_handed_back() -> None:
+    assert list(spread(work, [("die", 0.0)], 1)) == [(0, 3, False)]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
 def test_nobody_is_left_behind_a_killed_program(tmp_path: Path) -> None:
     program = (
         f"import sys\nfrom {Path(__file__).stem} import tell\n"
-        "from mssync.evaluation.workers import spread\n"
+        "from mssync.processes import spread\n"
         "if __name__ == '__main__':\n"
         "    for number, outcome, alive in spread(tell, [sys.argv[1]], 1): pass\n"
     )
@@ -92,7 +124,7 @@ def test_no_interrupt_reaches_a_process_that_is_starting() -> None:
     """In a fresh interpreter, as the first process of a program brings a helper with it that undoes such a block."""
     program = (
         "import signal\n"
-        "from mssync.evaluation.workers import _no_interrupts\n"
+        "from mssync.processes import _no_interrupts\n"
         "from multiprocessing import resource_tracker\n"
         "with _no_interrupts():\n"
         "    resource_tracker.getfd()\n"
