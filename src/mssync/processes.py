@@ -53,7 +53,7 @@ def spread(
             as ``show(slot, what)``; every process has a slot.
     """
     waiting = deque(range(len(tasks)))
-    team: dict[Connection, _Worker] = {}
+    team: dict[Any, _Worker] = {}  # by its pipe, whose type differs from system to system
     free = deque(range(workers))
     try:
         while waiting or team:
@@ -62,7 +62,7 @@ def spread(
                 team[fresh.pipe] = fresh
                 fresh.give(waiting.popleft(), tasks)
             for pipe in wait(list(team)):
-                worker = team[pipe]  # type: ignore[index]
+                worker = team[pipe]
                 said = worker.hear()
                 if not isinstance(said, Done):
                     if show is not None:
