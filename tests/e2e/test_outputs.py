@@ -27,6 +27,7 @@ FILES = {
     "json": ["evaluate", "v.mp4", "--json", "OUT.json"],
     "report": ["evaluate", "v.mp4", "--report", "OUT.html"],
     "compare": ["compare", "a=v.mp4", "-o", "OUT.mp4", "--landmarks"],
+    "weights": ["export-weights", "default", "-o", "OUT.safetensors"],
     "space": ["train", "space", "clips", "--list", "l.csv", "-o", "OUT.npz"],
 }
 FOLDERS = {

@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.torch import load_file
 
 from mssync.errors import AssetError, InputError, MssyncError, OutputError
 from mssync.media.audio import load_sound
@@ -21,13 +23,14 @@ from mssync.models import load_model, shipped_syncer
 from mssync.motion.blinks import BlinkModel
 from mssync.motion.generator import MotionGenerator, MotionOptions, MotionStream
 from mssync.motion.mesh import MeshSpace
+from mssync.nets.generator import Generator, GeneratorShape
 from mssync.sessions import open_session
 from mssync.speech.features import default_features
 from mssync.speech.logmel import log_mel
 from mssync.training.clips import Clip, save_clip
 from mssync.training.export import compare, export_model
 from mssync.training.index import Record, write_report
-from mssync.training.init import load_start
+from mssync.training.init import load_start, save_start
 from mssync.training.preprocess import space_mark
 from mssync.training.run import train_generator
 from mssync.training.teachers import load_syncer
@@ -96,6 +99,24 @@ def test_the_graphs_give_their_weights_back() -> None:
     model, start = load_model(), load_start("default")
     assert compare(start.net, model.folder, model.manifest) < 1e-5
     assert start.title == model.title and start.net.shape.motion == 43
+
+
+def test_the_shipped_weights_as_safetensors(tmp_path: Path) -> None:
+    """A PyTorch program builds the nets from the file alone."""
+    start, out = load_start("default"), tmp_path / "default.safetensors"
+    count = save_start(start, out)
+    tensors = load_file(out)
+    with safe_open(out, "pt") as file:
+        facts = file.metadata()
+    assert len(tensors) == count and out.stat().st_size < 8e6
+    net = Generator(GeneratorShape(**json.loads(facts["shape"])))
+    net.load_state_dict({k.removeprefix("generator."): v for k, v in tensors.items() if k.startswith("generator.")})
+    for key, value in start.net.state_dict().items():
+        assert torch.equal(net.state_dict()[key], value)
+    assert facts["title"] == load_model().title
+    assert np.allclose(json.loads(facts["units"])["scales"], load_model().manifest["scales"])
+    with pytest.raises(OutputError, match="--force"):
+        save_start(start, out)
 
 
 @pytest.mark.parametrize("name", ["step.onnx", "sound.onnx", "closure.onnx"])

@@ -35,6 +35,7 @@ def register(app: typer.Typer) -> None:
     app.command()(preprocess)
     app.add_typer(train, name="train")
     app.command()(export)
+    app.command()(export_weights)
 
 
 def preprocess(
@@ -219,3 +220,20 @@ def export(
         from mssync.training.export import export_model
     gap = export_model(run, out, force=force, name=name, release=release)
     tell(f"{out}: exported, largest difference to the trained network {gap:.1e}")
+
+
+def export_weights(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="`default`, a model's folder, or a finished run.")],
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="W.safetensors", help="The file to make.")],
+    force: ForceOption = False,
+) -> None:
+    """Write a model's weights as safetensors, by the names of `mssync.nets`, for PyTorch programs."""
+    from mssync.files import check_ending, ready_file
+
+    check_ending(out, (".safetensors",), "A file of weights")
+    ready_file(out, force=force)
+    with extra("train"):
+        from mssync.training.init import load_start, save_start
+    start = load_start(model)
+    tell(f"{out}: {save_start(start, out, force=force)} tensors of {start.title}")

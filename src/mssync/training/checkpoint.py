@@ -26,13 +26,15 @@ _STATE: Final = "state"  # the name of the state among the facts of the tensors
 ANEW: Final = "train in another folder, or delete this run and begin anew."
 
 
-def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: dict[str, str] | None = None) -> None:
-    """Write tensors, aside first, then renamed; what was there before is replaced.
+def save_tensors(
+    path: Path, tensors: Mapping[str, Tensor], facts: dict[str, str] | None = None, *, force: bool = True
+) -> None:
+    """Write tensors, aside first, then renamed; what was there before is replaced, unless ``force`` is false.
 
     Raises:
         OutputError: they cannot be written.
     """
-    with replacing(path, force=True) as part:
+    with replacing(path, force=force) as part:
         # Not save_file: it tells of a full disk in words of its own.
         part.write_bytes(save({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, facts))
 

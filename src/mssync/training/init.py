@@ -25,6 +25,7 @@ from mssync.training.checkpoint import (
     load_tensors,
     load_weights,
     part_of,
+    save_tensors,
     sizes,
 )
 from mssync.training.closure import FILE as CLOSURE_FILE
@@ -153,6 +154,30 @@ def _of_model(model: Model) -> Start:
     fill(closures, model.data["closure.onnx"], str(model.file("closure.onnx")))
     space = MeshSpace.load(model.file("space.npz"), model.data["space.npz"])
     return Start(model.title, space, net, closures, facts, {k: manifest[k] for k in MEASURED})
+
+
+def save_start(start: Start, out: Path, *, force: bool = False) -> int:
+    """Write weights as one safetensors file.
+
+    The tensors are named ``generator.*`` and ``closure.*``, as in :class:`mssync.nets.generator.Generator` and
+    :class:`mssync.nets.closure.ClosureNet`; the header's facts are ``title``, and as JSON ``shape`` (sizes of the
+    generator) and ``units`` (of its motion).
+
+    Args:
+        start: the weights.
+        out: the file.
+        force: an existing file may be replaced.
+    Returns:
+        how many tensors were written.
+    Raises:
+        OutputError: it exists without ``force``, or cannot be written.
+    """
+    nets = {"generator": start.net, "closure": start.closures}
+    tensors = {f"{name}.{key}": value for name, net in nets.items() for key, value in net.state_dict().items()}
+    units = start.facts.as_json()
+    facts = {"title": start.title, "shape": json.dumps(start.net.shape.as_dict()), "units": json.dumps(units)}
+    save_tensors(out, tensors, facts, force=force)
+    return len(tensors)
 
 
 def same_recipe(run: Path, before: Any, now: Mapping[str, Any]) -> None:
