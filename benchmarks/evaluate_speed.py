@@ -17,10 +17,10 @@ from pathlib import Path
 
 from common import show
 
-from mssync.evaluation.results import GENERATED
-from mssync.evaluation.runner import run
-from mssync.evaluation.suite import Item, Settings
-from mssync.training.listing import read_list
+from mssync.evaluation.results.result import GENERATED
+from mssync.evaluation.run.runner import run
+from mssync.evaluation.run.suite import Item, Settings
+from mssync.training.data.listing import read_list
 
 
 def main() -> None:

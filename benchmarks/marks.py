@@ -26,10 +26,8 @@ from rich.console import Console
 from rich.table import Table
 
 from mssync import TalkingHead
-from mssync.evaluation import articulation, head, silence, variety
 from mssync.evaluation.footage import Footage, footage_of, pinned_space, read_footage
-from mssync.evaluation.judge import Judge
-from mssync.evaluation.phones import align, sentence
+from mssync.evaluation.scores import articulation, head, silence, variety
 from mssync.face.tracking import FaceTracker, Track
 from mssync.media.audio import load_sound, save_wav
 from mssync.media.image import save_png
@@ -37,10 +35,12 @@ from mssync.media.video import iter_frames
 from mssync.motion.generator import MotionOptions
 from mssync.motion.pyramid import VIEWS
 from mssync.motion.space import Motion
+from mssync.motion.syncers import SyncerPyramid
 from mssync.speech.logmel import log_mel
-from mssync.training.clips import load_points
-from mssync.training.index import Record, read_report
-from mssync.training.listing import Entry, read_list
+from mssync.speech.phones import align, sentence
+from mssync.training.data.clips import load_points
+from mssync.training.data.index import Record, read_report
+from mssync.training.data.listing import Entry, read_list
 
 Array = NDArray[np.float32]
 AXES = ("pitch", "yaw", "roll")
@@ -63,10 +63,10 @@ def main() -> None:
     records = read_report(args.clips)
     entries = [e for e in read_list(args.list) if e.split == "dev" and usable(records.get(e.name))]
     real = {e.name: real_footage(e, args.clips, args.videos, records[e.name]) for e in entries}
-    judge = Judge.load(args.judge)
+    judge = SyncerPyramid.load(args.judge)
     facts: dict[str, Any] = {"machine": machine(), "clips": len(entries)}
     if args.only != "generator":
-        pyramids = {"judge": judge} | ({"syncers": Judge.load(args.syncers)} if args.syncers else {})
+        pyramids = {"judge": judge} | ({"syncers": SyncerPyramid.load(args.syncers)} if args.syncers else {})
         facts["pyramids"] = {name: pyramid_marks(name, p, entries, real, args.clips) for name, p in pyramids.items()}
     if args.only != "syncers":
         model = TalkingHead.load(args.model)
@@ -135,7 +135,7 @@ TRACKER = FaceTracker()
 
 
 def pyramid_marks(
-    name: str, pyramid: Judge, entries: list[Entry], real: dict[str, Footage], clips: Path
+    name: str, pyramid: SyncerPyramid, entries: list[Entry], real: dict[str, Footage], clips: Path
 ) -> dict[str, Any]:
     """True offset within a step (of +-15) and AUC of matched against shuffled clips, per view and level."""
     table = Table("view", "level", "clips", "offset on", "presenters on", "AUC", title=f"{name}: real dev clips")
@@ -171,7 +171,7 @@ def pyramid_marks(
     return out
 
 
-def heard(pyramid: Judge, footage: Footage) -> Array:
+def heard(pyramid: SyncerPyramid, footage: Footage) -> Array:
     """What this pyramid hears of a video."""
     if pyramid.ear == "mel":
         return log_mel(footage.sound)
@@ -181,7 +181,7 @@ def heard(pyramid: Judge, footage: Footage) -> Array:
 
 
 def sync_marks(
-    judge: Judge, entries: list[Entry], real: dict[str, Footage], made: dict[str, Footage]
+    judge: SyncerPyramid, entries: list[Entry], real: dict[str, Footage], made: dict[str, Footage]
 ) -> dict[str, Any]:
     """Offset and confidence by the judges, generated beside real."""
     table = Table(

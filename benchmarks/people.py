@@ -3,7 +3,7 @@
     mssync evaluate clips.csv --json people.json     # real clips, given as if they were generated
     python benchmarks/people.py people.json
 
-Prints the 5 and 95 % quantiles over the clips of every measure of `mssync.evaluation.verdict`.
+Prints the 5 and 95 % quantiles over the clips of every measure of `mssync.evaluation.results.verdict`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from mssync.evaluation.results import read_result
-from mssync.evaluation.verdict import QUESTIONS, measured
+from mssync.evaluation.results.result import read_result
+from mssync.evaluation.results.verdict import QUESTIONS, measured
 
 
 def main() -> None:

@@ -27,17 +27,17 @@ from rich.console import Console
 from rich.table import Table
 from spoiled import delayed, encode, held, shuffled, turned
 
-from mssync.evaluation import articulation, head, prosody, silence, sync
 from mssync.evaluation.footage import Footage, read_footage
-from mssync.evaluation.judge import Judge, SyncCurve
-from mssync.evaluation.results import GENERATED
-from mssync.evaluation.score import Score
-from mssync.evaluation.suite import SCORES, Case, Item, Settings
+from mssync.evaluation.results.result import GENERATED
+from mssync.evaluation.run.suite import SCORES, Case, Item, Settings
+from mssync.evaluation.scores import articulation, head, prosody, silence, sync
+from mssync.evaluation.scores.score import Score
 from mssync.face.tracking import FaceTracker
 from mssync.motion.space import FPS
+from mssync.motion.syncers import SyncCurve, SyncerPyramid
 from mssync.speech.logmel import log_mel
-from mssync.training.index import read_report
-from mssync.training.listing import read_list
+from mssync.training.data.index import read_report
+from mssync.training.data.listing import read_list
 
 Array64 = NDArray[np.float64]
 Scores = dict[str, Score]
@@ -61,7 +61,7 @@ def main() -> None:
     entries = [e for e in read_list(args.list) if e.split == "dev" and usable(records.get(e.name))]
     real = {e.name: real_footage(e, args.clips, args.videos, records[e.name]) for e in entries}
     families = {e.name: e.family for e in entries}
-    judge = Judge.load()
+    judge = SyncerPyramid.load()
     videos = {name: sync.embedded(seen, judge) for name, seen in real.items()}
     facts = {
         "machine": machine(),
@@ -80,7 +80,7 @@ def main() -> None:
 # ---- the judge ----------------------------------------------------------------------------------------------------
 
 
-def judge_check(judge: Judge, videos: Mapping[str, sync.Embedded]) -> dict[str, Any]:
+def judge_check(judge: SyncerPyramid, videos: Mapping[str, sync.Embedded]) -> dict[str, Any]:
     """Offsets found, and real confidence against voices that do not belong (other clips', and the own one shifted)."""
     table = Table(
         "view", "level", "clips", "within a step", "confidence, median", "shuffled: median", "95 % of medians",
@@ -121,7 +121,7 @@ def judge_check(judge: Judge, videos: Mapping[str, sync.Embedded]) -> dict[str, 
     return out
 
 
-def delay_check(judge: Judge, real: Mapping[str, Footage]) -> dict[str, Any]:
+def delay_check(judge: SyncerPyramid, real: Mapping[str, Footage]) -> dict[str, Any]:
     """A sound delayed by k frames makes the picture k frames early: the lips' offset must be -k."""
     table = Table(
         "sound delayed by k", "clips", "offset is -k", "within 1", "it moved by -k", "within 1",
@@ -151,7 +151,7 @@ def delay_check(judge: Judge, real: Mapping[str, Footage]) -> dict[str, Any]:
     return out
 
 
-def lip_offset(judge: Judge, seen: Footage) -> int:
+def lip_offset(judge: SyncerPyramid, seen: Footage) -> int:
     """``sync.lips.level0.offset``, without the rest."""
     curve = judge.curve(seen.motion, log_mel(seen.sound), "lips", 0)
     assert curve is not None
@@ -195,7 +195,7 @@ def outside(value: float, score: Score) -> bool:
 # ---- real, shuffled, still ----------------------------------------------------------------------------------------
 
 
-def order_check(judge: Judge, real: Mapping[str, Footage], families: Mapping[str, str]) -> dict[str, Any]:
+def order_check(judge: SyncerPyramid, real: Mapping[str, Footage], families: Mapping[str, str]) -> dict[str, Any]:
     """Median scores of real footage, of the same with another clip's sound, and of one frame held.
 
     Each pair of columns is taken over the clips in which both were run.

@@ -21,12 +21,12 @@ from fuzz.media_readers import tracker
 from fuzz.mutations import FLOATS, pack, spoil_arrays, spoil_bytes, spoil_json
 from fuzz.reader import Reader, Valid, place
 from mssync.assets import ASSETS, asset_bytes
-from mssync.evaluation.feature_nets import PICTURE, FeatureNet
-from mssync.evaluation.judge import Judge
+from mssync.evaluation.scores.feature_nets import PICTURE, FeatureNet
 from mssync.media.image import Image
 from mssync.motion.curves import export_curves
 from mssync.motion.generator import MotionOptions
 from mssync.motion.space import Motion
+from mssync.motion.syncers import SyncerPyramid
 from mssync.pipeline import TalkingHead
 
 WEIGHTS: Final = Path(mssync.__file__).parent / "weights"
@@ -164,7 +164,7 @@ def _spoil_judge(valid: Valid, rng: random.Random, folder: Path) -> None:
 
 
 def _read_judge(folder: Path) -> None:
-    made = Judge.load(folder)
+    made = SyncerPyramid.load(folder)
     rng = np.random.default_rng(0)
     motion = rng.normal(0, 0.1, (60, len(head().space.names))).astype(np.float32)
     sound = rng.normal(0, 1, (240, 40 if made.ear == "mel" else 26)).astype(np.float32)

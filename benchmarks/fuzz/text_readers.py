@@ -16,12 +16,12 @@ from fuzz.mutations import spoil_arrays, spoil_bytes, spoil_json
 from fuzz.reader import Reader, Valid, place
 from fuzz.texts import spoil_table
 from mssync.batch.pairs import Folders, checked, read_pairs
-from mssync.evaluation import parts
-from mssync.evaluation.bench import read_entries
 from mssync.evaluation.footage import pinned_space
-from mssync.evaluation.items import read_items
-from mssync.evaluation.results import GENERATED
-from mssync.evaluation.score import Score
+from mssync.evaluation.results.result import GENERATED
+from mssync.evaluation.run import parts
+from mssync.evaluation.run.bench import read_entries
+from mssync.evaluation.run.items import read_items
+from mssync.evaluation.scores.score import Score
 
 _PAIRS: Final = (
     ("photo", "speech", "out"),

@@ -65,8 +65,8 @@ def _spoil_list(_: Valid, rng: random.Random, folder: Path) -> None:
 
 
 def _read_list(folder: Path) -> None:
-    from mssync.training.data import manifest_hash
-    from mssync.training.listing import read_list
+    from mssync.training.data.listing import read_list
+    from mssync.training.data.samples import manifest_hash
 
     entries = read_list(folder / "clips.csv")
     assert all(isinstance(text, str) for e in entries for text in (e.name, e.split, e.family, e.speaker))
@@ -77,8 +77,8 @@ def _read_list(folder: Path) -> None:
 
 
 def _prepare_clips(folder: Path) -> None:
-    from mssync.training.clips import Clip, save_clip
-    from mssync.training.index import Record, write_report
+    from mssync.training.data.clips import Clip, save_clip
+    from mssync.training.data.index import Record, write_report
 
     space = MeshSpace.load(load_model().file("space.npz"))
     rng = np.random.default_rng(0)
@@ -116,8 +116,8 @@ def _space() -> MeshSpace:
 
 
 def _read_clips(folder: Path) -> None:
-    from mssync.training.data import load_samples
-    from mssync.training.listing import Entry
+    from mssync.training.data.listing import Entry
+    from mssync.training.data.samples import load_samples
 
     entries = [
         Entry("a", "train", "presenter", "p1"),
@@ -135,7 +135,7 @@ def _read_clips(folder: Path) -> None:
 
 def _prepare_points(folder: Path) -> None:
     from mssync.face.tracking import Track
-    from mssync.training.clips import Points, save_points
+    from mssync.training.data.clips import Points, save_points
 
     n, rng = 12, np.random.default_rng(0)
     points = (rng.normal(0, 30, (n, 478, 3)) + 100).astype(np.float32)
@@ -149,7 +149,7 @@ def _spoil_points(valid: Valid, rng: random.Random, folder: Path) -> None:
 
 
 def _read_points(folder: Path) -> None:
-    from mssync.training.clips import load_points
+    from mssync.training.data.clips import load_points
 
     found = load_points(folder / "p.npz")
     assert np.isfinite(found.track.points).all() and len(found.track.valid) == len(found.luma) == len(
@@ -162,9 +162,9 @@ def _read_points(folder: Path) -> None:
 
 def _trainer(folder: Path) -> Any:
     from mssync.training.config import GeneratorConfig
-    from mssync.training.data import Sample
+    from mssync.training.data.listing import Entry
+    from mssync.training.data.samples import Sample
     from mssync.training.generator import Trainer
-    from mssync.training.listing import Entry
 
     rng, n = np.random.default_rng(0), 200
     samples = [
@@ -244,13 +244,13 @@ def _spoil_syncnet(valid: Valid, rng: random.Random, folder: Path) -> None:
 
 
 def _read_syncnet(folder: Path) -> None:
-    from mssync.evaluation.syncnet import load_syncnet
+    from mssync.evaluation.scores.syncnet import load_syncnet
 
     load_syncnet(folder / "net.model")
 
 
 def _warm() -> None:
-    import mssync.evaluation.syncnet
+    import mssync.evaluation.scores.syncnet
     import mssync.training.run  # noqa: F401
 
 

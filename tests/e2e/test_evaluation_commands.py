@@ -13,8 +13,8 @@ from conftest import PAUSE, Done
 from numpy.typing import NDArray
 
 from mssync import TalkingHead
-from mssync.evaluation.bench import Bench
-from mssync.evaluation.results import GENERATED, REAL, read_result
+from mssync.evaluation.results.result import GENERATED, REAL, read_result
+from mssync.evaluation.run.bench import Bench
 from mssync.media.audio import load_sound, save_wav
 from mssync.media.video import VideoWriter, iter_frames, probe_video
 
@@ -98,7 +98,7 @@ def test_what_was_finished_is_not_done_again(
     parts = folders / "r.json.parts"
     assert len(list(parts.glob("*.json"))) == 2
     worked: list[str] = []
-    from mssync.evaluation import runner
+    from mssync.evaluation.run import runner
 
     inner = runner.evaluate_one
     monkeypatch.setattr(runner, "evaluate_one", lambda item, *rest: (worked.append(item.name), inner(item, *rest))[1])
@@ -186,8 +186,8 @@ def test_wrong_words_end_in_one_sentence(
 
 def test_evaluation_without_the_extra(mssync_cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "v.mp4").write_text("x")
-    monkeypatch.setitem(sys.modules, "mssync.evaluation.suite", None)
-    for name in ("mssync.evaluation.items", "mssync.evaluation.runner"):
+    monkeypatch.setitem(sys.modules, "mssync.evaluation.run.suite", None)
+    for name in ("mssync.evaluation.run.items", "mssync.evaluation.run.runner"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     done = mssync_cli("evaluate", tmp_path / "v.mp4")
     assert done.code == 2
@@ -197,7 +197,7 @@ def test_evaluation_without_the_extra(mssync_cli: Run, tmp_path: Path, monkeypat
 def test_without_the_extra_only_the_page_and_the_closures_are_missing(
     mssync_cli: Run, tmp_path: Path, spoken: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("jinja2", "threadpoolctl", "pocketsphinx", "mssync.evaluation.report"):
+    for name in ("jinja2", "threadpoolctl", "pocketsphinx", "mssync.evaluation.report.page"):
         monkeypatch.setitem(sys.modules, name, None)
     words = ("evaluate", spoken, "--text", "hello", "--json", tmp_path / "r.json")
     done = mssync_cli(*words, "--report", tmp_path / "r.html")

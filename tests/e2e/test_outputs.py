@@ -110,7 +110,7 @@ def test_an_input_under_another_name_is_safe(mssync_cli: Run, place: Path, comma
 
 def test_a_bench_throws_away_only_what_a_bench_made(tmp_path: Path) -> None:
     from mssync.errors import OutputError
-    from mssync.evaluation.bench import Bench, Entry
+    from mssync.evaluation.run.bench import Bench, Entry
 
     out = tmp_path / "out"
     (out / "videos" / "a").mkdir(parents=True)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssync.evaluation.footage import Footage, pinned_space
-from mssync.evaluation.score import Score
+from mssync.evaluation.scores.score import Score
 from mssync.face.shape import HeadPose
 from mssync.face.tracking import Track
 from mssync.motion.mesh import Rest

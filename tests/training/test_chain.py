@@ -27,18 +27,18 @@ from mssync.motion.mesh import MeshSpace
 from mssync.render.warp import WarpRenderer
 from mssync.speech.activity import mouth_gate, speech_probability
 from mssync.training.calibrate import closing
-from mssync.training.clips import load_clip, load_points
 from mssync.training.config import GeneratorConfig
-from mssync.training.data import Sample, load_samples
+from mssync.training.data.clips import load_clip, load_points
+from mssync.training.data.index import read_report, write_report
+from mssync.training.data.listing import Entry, read_list
+from mssync.training.data.offsets import LARGEST, settle
+from mssync.training.data.overview import draw_overview
+from mssync.training.data.preprocess import fade_end, jumps, preprocess, space_mark
+from mssync.training.data.samples import Sample, load_samples
 from mssync.training.export import export_model
 from mssync.training.generator import Trainer
-from mssync.training.index import read_report, write_report
-from mssync.training.listing import Entry, read_list
-from mssync.training.overview import draw_overview
-from mssync.training.preprocess import fade_end, jumps, preprocess, space_mark
 from mssync.training.recipe import load_config
 from mssync.training.run import train_generator, train_space, train_syncer
-from mssync.training.settle import LARGEST, settle
 
 Array = NDArray[np.float32]
 

@@ -27,11 +27,11 @@ from mssync.nets.generator import Generator, GeneratorShape
 from mssync.sessions import open_session
 from mssync.speech.features import default_features
 from mssync.speech.logmel import log_mel
-from mssync.training.clips import Clip, save_clip
+from mssync.training.data.clips import Clip, save_clip
+from mssync.training.data.index import Record, write_report
+from mssync.training.data.preprocess import space_mark
 from mssync.training.export import compare, export_model
-from mssync.training.index import Record, write_report
 from mssync.training.init import load_start, save_start
-from mssync.training.preprocess import space_mark
 from mssync.training.run import train_generator
 from mssync.training.teachers import load_syncer
 

@@ -14,7 +14,7 @@ from mssync.cli.console import extra, progress, quiet_natives, say, tell
 from mssync.cli.options import DeviceOption, ForceOption, ModelOption, load_head
 
 if TYPE_CHECKING:
-    from mssync.evaluation.results import Result
+    from mssync.evaluation.results.result import Result
     from mssync.face.tracking import FaceTracker
 
 SOME_FAILED = 2
@@ -102,12 +102,12 @@ def evaluate(
         if net is not None:
             readable_file(net, "network")
     with extra("eval"):
-        from mssync.evaluation.items import read_items
-        from mssync.evaluation.runner import parts_folder
+        from mssync.evaluation.run.items import read_items
+        from mssync.evaluation.run.runner import parts_folder
 
         if report is not None:
-            import_module("mssync.evaluation.report")  # what it lacks is said before the work
-        from mssync.evaluation.suite import Settings
+            import_module("mssync.evaluation.report.page")  # what it lacks is said before the work
+        from mssync.evaluation.run.suite import Settings
     items = read_items(generated, reference, audio, text, photo)
     kept = json or report
     # What a folder or a CSV file names is read too.
@@ -141,8 +141,8 @@ def compare(
 
     The film is as long as the longest video; shorter ones hold their last frame, the sound is cut or filled up.
     """
-    from mssync.evaluation.compare import Panel, parse_grid
-    from mssync.evaluation.compare import compare as run
+    from mssync.evaluation.report.compare import Panel, parse_grid
+    from mssync.evaluation.report.compare import compare as run
     from mssync.media.targets import ready_video
 
     panels = [Panel.parse(text) for text in videos]
@@ -181,9 +181,9 @@ def bench_suite(
     with `!`. A run that was stopped goes on where it was; `--force` begins anew.
     """
     with extra("eval"):
-        import_module("mssync.evaluation.report")  # what it lacks is said before the work
-        from mssync.evaluation.bench import Bench
-        from mssync.evaluation.suite import Settings
+        import_module("mssync.evaluation.report.page")  # what it lacks is said before the work
+        from mssync.evaluation.run.bench import Bench
+        from mssync.evaluation.run.suite import Settings
     from mssync.files import ready_folder
 
     out = ready_folder(out or folder / "bench")
@@ -204,7 +204,7 @@ def bench_suite(
 
 def _run(items: list[Any], settings: Any, parts: Path, workers: int) -> tuple[Result, int]:
     """Evaluate under a progress bar; bad files are said at once. Returns the result and how many items had one."""
-    from mssync.evaluation.runner import run
+    from mssync.evaluation.run.runner import run
 
     failed = 0
     single = len(items) == 1
@@ -229,13 +229,13 @@ def _run(items: list[Any], settings: Any, parts: Path, workers: int) -> tuple[Re
 
 def _write(result: Result, json: Path | None, report: Path | None, everything: bool, force: bool) -> None:
     """The table on the terminal, the numbers and the page as files."""
-    from mssync.evaluation.results import write_json
-    from mssync.evaluation.tables import print_result
+    from mssync.evaluation.report.tables import print_result
+    from mssync.evaluation.results.result import write_json
 
     if json is not None:
         write_json(json, result, force=force)
     if report is not None:
-        from mssync.evaluation.report import write_report
+        from mssync.evaluation.report.page import write_report
 
         with progress(report.name) as update:
             write_report(result, report, force=force, progress=update)

@@ -59,19 +59,19 @@ def preprocess(
     taken out when the clip is used, clips that agree with their sound nowhere are dropped. report.json and report.png
     tell all. A bad video is reported and skipped; the exit code is 2 when there was one.
     """
-    from mssync.evaluation.judge import Judge
     from mssync.files import make_folder
     from mssync.models import load_model, shipped_syncer
-    from mssync.training.overview import draw_overview
-    from mssync.training.preprocess import preprocess as run
-    from mssync.training.preprocess import space_mark
-    from mssync.training.settle import settle
-    from mssync.training.videos import alone, find_videos
+    from mssync.motion.syncers import SyncerPyramid
+    from mssync.training.data.offsets import settle
+    from mssync.training.data.overview import draw_overview
+    from mssync.training.data.preprocess import preprocess as run
+    from mssync.training.data.preprocess import space_mark
+    from mssync.training.data.videos import alone, find_videos
 
     failed = done = 0
     pyramid = None if syncer == "none" else Path(syncer) if syncer else shipped_syncer()
     if pyramid is not None:
-        Judge.load(pyramid)  # hours before it is needed
+        SyncerPyramid.load(pyramid)  # hours before it is needed
     chosen = space or load_model().file("space.npz")
     space_mark(chosen)
     find_videos(videos)

@@ -19,13 +19,13 @@ from mssync.files import written_aside
 from mssync.motion.columns import Column, within_ranges
 from mssync.schema import MAX_JSON, parse_json
 from mssync.texts import clean
+from mssync.timing import FPS as FPS
 
 Array = NDArray[np.float32]
 
 MOTION_FORMAT = "mssync-motion"
 MOTION_VERSION = 1
 MOTION_SUFFIXES = (".npz",)
-FPS = 25.0
 MAX_SECONDS = 3600 * 12
 MAX_FRAMES = 25 * MAX_SECONDS
 MAX_COLUMNS = 1000

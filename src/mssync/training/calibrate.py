@@ -18,7 +18,7 @@ from mssync.motion.space import FPS
 from mssync.nets.closure import ClosureNet
 from mssync.nets.generator import Generator
 from mssync.training.closure import TALK, closure_probability, fit_thresholds
-from mssync.training.data import HEAD_COLUMNS, Sample
+from mssync.training.data.samples import HEAD_COLUMNS, Sample
 from mssync.training.facts import Facts
 from mssync.training.probe import generate
 

@@ -15,11 +15,11 @@ from torch.nn import functional as F
 from mssync.errors import InputError
 from mssync.nets.closure import WINDOW, ClosureNet, cut_windows, padded
 from mssync.speech.features import BANDS, STEPS_PER_FRAME
-from mssync.training.augment import SoundAugment
 from mssync.training.checkpoint import load_tensors, load_weights, save_tensors
 from mssync.training.config import ClosureConfig
-from mssync.training.data import Sample
-from mssync.training.listing import family_weights
+from mssync.training.data.augment import SoundAugment
+from mssync.training.data.listing import family_weights
+from mssync.training.data.samples import Sample
 from mssync.training.syncer import NAT
 
 Array = NDArray[np.float32]

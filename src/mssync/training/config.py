@@ -105,11 +105,12 @@ class GeneratorConfig(_Strict):
     ``warm_min`` to ``warm_max`` frames of each window are observed; ``nudge`` moves them off the real path; with
     probability ``carry`` a rollout goes on from where an older one ended instead, and its first ``settle`` frames do
     not count; ``memory``: share of the gradient that flows back through each step. ``augment``: other voices and rooms
-    (:mod:`mssync.training.augment`). ``motion_scale``: head motion times 1 +- this. ``patience``: dev probes without a
-    better one before the run stops; 0 never. ``sample_every``: steps between sample videos; 0 none. ``betas``, ``lr``:
-    of Adam (the paper: 0, 0.999 and 2e-5, for days on a GPU). ``families``: how often each family is drawn; one that is
-    not named is not trained on; where none is named all weigh alike. ``init``: the shipped model, model folder or
-    run that a new run goes on from; nothing: from random weights. ``steps`` may be 0 then: nothing is trained.
+    (:mod:`mssync.training.data.augment`). ``motion_scale``: head motion times 1 +- this. ``patience``: dev probes
+    without a better one before the run stops; 0 never. ``sample_every``: steps between sample videos; 0 none.
+    ``betas``, ``lr``: of Adam (the paper: 0, 0.999 and 2e-5, for days on a GPU). ``families``: how often each family
+    is drawn; one that is not named is not trained on; where none is named all weigh alike. ``init``: the shipped
+    model, model folder or run that a new run goes on from; nothing: from random weights. ``steps`` may be 0 then:
+    nothing is trained.
     """
 
     name: Name = "own"

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mssync.errors import InputError, OutputError
-from mssync.evaluation.judge import FORMAT
 from mssync.files import make_folder, replacing, replacing_folder
 from mssync.manifest import FILES, check_manifest
 from mssync.models import CARD, is_model_folder, load_model, write_manifest
 from mssync.motion.generator import NETWORK_STATE, MotionGenerator
 from mssync.motion.noise import smooth
 from mssync.motion.pyramid import View
+from mssync.motion.syncers import FORMAT
 from mssync.nets.closure import WINDOW, ClosureNet
 from mssync.nets.generator import (
     BLOCK_FRAMES,
@@ -148,7 +148,8 @@ def export_graphs(net: Generator, closures: ClosureNet, out: Path) -> None:
 
 
 def export_syncers(nets: dict[str, Syncer], views: dict[View, Array], facts: dict[str, Any], out: Path) -> None:
-    """Write a pyramid of syncers as :class:`mssync.evaluation.judge.Judge` loads it: graphs, view matrices, manifest.
+    """Write a pyramid of syncers as :class:`mssync.motion.syncers.SyncerPyramid` loads it: graphs, view matrices,
+    manifest.
 
     Args:
         nets: by ``<view>-<level>``.

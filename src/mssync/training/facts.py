@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mssync.training.data import Sample, scales
+from mssync.training.data.samples import Sample, scales
 
 Array = NDArray[np.float32]
 

@@ -23,7 +23,6 @@ from mssync.motion.noise import BURN_IN, settled, smooth
 from mssync.nets.discriminator import DiscriminatorShape, WindowDiscriminator, hinge_real_fake
 from mssync.nets.generator import CONTEXT_FRAMES, LOOKAHEAD_FRAMES, Generator, GeneratorShape, RolloutState
 from mssync.speech.features import BANDS, STEPS_PER_FRAME
-from mssync.training.augment import SoundAugment
 from mssync.training.checkpoint import (
     adam_tensors,
     foreign,
@@ -35,7 +34,8 @@ from mssync.training.checkpoint import (
     save_tensors,
 )
 from mssync.training.config import GeneratorConfig
-from mssync.training.data import HEAD_COLUMNS, Sample, Sampler, Window
+from mssync.training.data.augment import SoundAugment
+from mssync.training.data.samples import HEAD_COLUMNS, Sample, Sampler, Window
 from mssync.training.facts import Facts
 from mssync.training.init import Start, same_recipe
 from mssync.training.objective import Objective, Rollouts

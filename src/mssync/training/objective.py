@@ -20,7 +20,7 @@ from mssync.face import topology as topo
 from mssync.motion.mesh import MeshSpace
 from mssync.nets.discriminator import WindowDiscriminator, hinge_fooled
 from mssync.training.config import LossConfig
-from mssync.training.data import HEAD_COLUMNS, Sample
+from mssync.training.data.samples import HEAD_COLUMNS, Sample
 from mssync.training.losses import closeness, energy_score
 from mssync.training.teachers import SyncTeachers
 

@@ -13,9 +13,9 @@ from mssync.errors import InputError
 from mssync.files import make_folder, readable_file
 from mssync.motion.mesh import MeshSpace
 from mssync.texts import clean
-from mssync.training.index import read_report
-from mssync.training.listing import Entry, own_list, read_list, save_list
-from mssync.training.preprocess import space_mark
+from mssync.training.data.index import read_report
+from mssync.training.data.listing import Entry, own_list, read_list, save_list
+from mssync.training.data.preprocess import space_mark
 
 LIST: Final = "clips.csv"
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mssync.motion.noise import BURN_IN, settled, smooth
 from mssync.nets.generator import BLOCK_FRAMES, CONTEXT_FRAMES, LOOKAHEAD_FRAMES, Generator
-from mssync.training.data import Sample, cut
+from mssync.training.data.samples import Sample, cut
 from mssync.training.teachers import SyncTeachers
 
 Array = NDArray[np.float32]

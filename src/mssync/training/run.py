@@ -28,17 +28,17 @@ from mssync.training.checkpoint import load_tensors, load_weights, part_of, save
 from mssync.training.closure import FILE as CLOSURE_FILE
 from mssync.training.closure import train_closures
 from mssync.training.config import GeneratorConfig, SyncerConfig
-from mssync.training.data import load_clips, load_samples, manifest_hash
+from mssync.training.data.index import read_report
+from mssync.training.data.listing import Entry
+from mssync.training.data.offsets import MIN_FRAMES, MIN_TALK
+from mssync.training.data.preprocess import load_all_points, space_mark
+from mssync.training.data.samples import load_clips, load_samples, manifest_hash
 from mssync.training.export import export_syncers
 from mssync.training.generator import Trainer
-from mssync.training.index import read_report
 from mssync.training.init import load_start, same_space
-from mssync.training.listing import Entry
 from mssync.training.prepare import checked_space, chosen_clips, chosen_device, keep_list
-from mssync.training.preprocess import load_all_points, space_mark
 from mssync.training.recipe import load_config
 from mssync.training.sample import SampleVideo
-from mssync.training.settle import MIN_FRAMES, MIN_TALK
 from mssync.training.space import SpaceReport, fit_space, measure_space
 from mssync.training.syncer import CROWDED, SyncerTrainer, in_fold, make_level
 

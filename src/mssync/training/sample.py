@@ -18,8 +18,8 @@ from mssync.motion.space import FPS
 from mssync.render.warp import WarpRenderer
 from mssync.speech.activity import speech_probability
 from mssync.speech.features import default_features
-from mssync.training.data import Sample, clip_energy
-from mssync.training.listing import Entry
+from mssync.training.data.listing import Entry
+from mssync.training.data.samples import Sample, clip_energy
 from mssync.training.probe import generate
 
 if TYPE_CHECKING:

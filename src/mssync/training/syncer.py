@@ -18,7 +18,6 @@ from mssync.motion.mesh import HEAD_NAMES
 from mssync.motion.pyramid import WINDOW_FRAMES, WINDOW_STEPS, View, coarser
 from mssync.nets.syncer import Syncer, SyncerShape, info_nce
 from mssync.speech.features import STEPS_PER_FRAME
-from mssync.training.augment import SoundAugment
 from mssync.training.checkpoint import (
     adam_tensors,
     foreign,
@@ -29,8 +28,9 @@ from mssync.training.checkpoint import (
     save_checkpoint,
 )
 from mssync.training.config import SyncerConfig
-from mssync.training.data import Sample
-from mssync.training.listing import family_weights
+from mssync.training.data.augment import SoundAugment
+from mssync.training.data.listing import family_weights
+from mssync.training.data.samples import Sample
 
 Array = NDArray[np.float32]
 Report = Callable[[int, dict[str, float]], None]

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from mssync.errors import InputError
-from mssync.evaluation.judge import Judge
 from mssync.motion.mesh import MeshSpace
 from mssync.motion.pyramid import LEVELS, View, view_matrix
+from mssync.motion.syncers import SyncerPyramid
 from mssync.nets.syncer import Syncer, SyncerShape, coarser, synchrony
 from mssync.speech.features import BANDS
 from mssync.training.checkpoint import foreign, load_checkpoint, load_weights, part_of, sha256, sizes
@@ -107,7 +107,7 @@ def load_syncer(folder: Path, view: View, level: int) -> tuple[Syncer, Path]:
             f"{folder} holds no trained syncer {name}; name a folder made by `mssync train syncer`, or give no "
             "--syncers to learn from the shipped ones."
         )
-    pyramid = Judge.load(folder)
+    pyramid = SyncerPyramid.load(folder)
     if pyramid.ear != "bands":
         raise InputError(judges)
     data = path.read_bytes()

@@ -1,0 +1,242 @@
+"""Preprocessed clips as training windows: encoded once, families balanced, sampled from a seed."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mssync.errors import InputError
+from mssync.motion.blinks import without_blinks
+from mssync.motion.mesh import HEAD_NAMES, MeshSpace
+from mssync.motion.pyramid import mirror_matrix, smoothed
+from mssync.speech.features import FEATURE_RANGE, STEPS_PER_FRAME
+from mssync.training.data.clips import Clip, load_clip
+from mssync.training.data.index import Record, read_report
+from mssync.training.data.listing import Entry, family_weights
+
+Array = NDArray[np.float32]
+Ear = Literal["bands", "mel"]
+
+HEAD_COLUMNS: Final = len(HEAD_NAMES)
+SILENT_FEATURE: Final = FEATURE_RANGE[0]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One clip ready for training, 25 fps.
+
+    Attributes:
+        motion: ``(T, D)`` in the space's own units, blinks taken out.
+        sound: ``(4 T, 26)`` default features, or ``(4 T, 40)`` log-mel.
+        speech: ``(T,)`` probability.
+        valid: ``(T,)``.
+        energy: ``(2,)`` log of the clip's head speed and of its lip-gap spread.
+        bilabial: ``(T,)`` 1, 0 or -1 (see :class:`mssync.training.data.clips.Clip`).
+    """
+
+    entry: Entry
+    motion: Array
+    sound: Array
+    speech: Array
+    valid: NDArray[np.bool_]
+    energy: Array
+    bilabial: NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class Window:
+    """A batch of windows; sound carries its context on both sides.
+
+    Attributes:
+        motion: ``(B, N, D)``; sound: ``(B, 4 (before + N + after), 26)``; speech: ``(B, N)``; energy: ``(B, 2)``.
+    """
+
+    motion: Array
+    sound: Array
+    speech: Array
+    energy: Array
+
+
+def manifest_hash(folder: Path, entries: Sequence[Entry]) -> str:
+    """sha256 over names and contents of the clips used, the data's fingerprint in a model card."""
+    h = hashlib.sha256()
+    for e in sorted(entries, key=lambda e: e.name):
+        path = folder / (e.name + ".npz")
+        try:
+            h.update(f"{e.name} {e.split} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+        except (OSError, ValueError):  # missing, or no file can have this name: it was not used either
+            continue
+    return h.hexdigest()
+
+
+def load_clips(folder: Path, entries: Sequence[Entry]) -> list[tuple[Entry, Clip, Record]]:
+    """The clips of a list that were preprocessed and are fit for use.
+
+    Raises:
+        InputError: none of them is there.
+    """
+    records = read_report(folder)
+    good = [(e, records[e.name]) for e in entries if e.name in records and records[e.name].kept]
+    if not good:
+        raise InputError(f"No good clip of the list lies in {folder}; run `mssync preprocess` first.")
+    return [(e, load_clip(folder / (e.name + ".npz"), e.name), r) for e, r in good]
+
+
+def make_sample(entry: Entry, clip: Clip, record: Record, *, ear: Ear = "bands") -> Sample:
+    """Smooth a clip's motion (3-frame average as in the paper), take its blinks out, align sound and picture."""
+    motion = smoothed(clip.motion)
+    lids = slice(motion.shape[1] - 4, motion.shape[1] - 2)
+    motion[:, lids] = without_blinks(motion[:, lids])
+    sound = clip.sound if ear == "bands" else clip.mel
+    plain = Sample(entry, motion, sound, clip.speech, clip.valid, clip_energy(motion), clip.bilabial)
+    return aligned(plain, record.offset or 0)
+
+
+def mirrored(sample: Sample, matrix: Array) -> Sample:
+    """The sample seen in a mirror; ``matrix`` from :func:`mssync.motion.pyramid.mirror_matrix`."""
+    return replace(sample, motion=sample.motion @ matrix)
+
+
+def load_samples(
+    space: MeshSpace, folder: Path, entries: Sequence[Entry], *, mirror: bool, ear: Ear = "bands"
+) -> tuple[list[Sample], list[Sample]]:
+    """Train and dev samples; every train sample is followed by its mirror image when ``mirror`` is set.
+
+    Raises:
+        InputError: no good clip, none of split=train, or the clips were made with another motion space.
+    """
+    matrix = mirror_matrix(space)
+    train: list[Sample] = []
+    dev: list[Sample] = []
+    for entry, clip, record in load_clips(folder, entries):
+        if clip.motion.shape[1] != len(space.names):
+            raise InputError(
+                f"The clips in {folder} were made with another motion space; run `mssync preprocess` again."
+            )
+        sample = make_sample(entry, clip, record, ear=ear)
+        if entry.split == "train":
+            train += [sample, mirrored(sample, matrix)] if mirror else [sample]
+        elif entry.split == "dev":
+            dev.append(sample)
+    if not train:
+        raise InputError("The list names no preprocessed clip of split=train; check the list and the folder.")
+    if not dev:
+        warnings.warn(
+            "No clip is kept aside (split=dev): the dev numbers are measured on what is trained on, and say little.",
+            stacklevel=2,
+        )
+        dev = train[:: 2 if mirror else 1]
+    return train, dev
+
+
+def aligned(sample: Sample, frames: int) -> Sample:
+    """The sample with its motion moved earlier by ``frames`` (later when negative), to agree with the sound."""
+    if frames == 0:
+        return sample
+    n = len(sample.motion) - abs(frames)
+    motion_at, sound_at = (frames, 0) if frames > 0 else (0, -frames)
+    return replace(
+        sample,
+        motion=sample.motion[motion_at : motion_at + n],
+        valid=sample.valid[motion_at : motion_at + n],
+        sound=sample.sound[4 * sound_at : 4 * (sound_at + n)],
+        speech=sample.speech[sound_at : sound_at + n],
+        bilabial=sample.bilabial[sound_at : sound_at + n],
+    )
+
+
+def clip_energy(motion: Array) -> Array:
+    """Log RMS head speed (radians per frame) and log spread of the lip gap of one clip, ``(2,)``."""
+    turn = np.diff(motion[:, :3], axis=0)
+    gap = motion[:, -5]
+    return np.asarray(np.log([np.sqrt((turn**2).sum(1).mean()) + 1e-4, gap.std() + 2e-3]), np.float32)
+
+
+def scales(samples: Sequence[Sample]) -> Array:
+    """One number per column ``(D,)`` that brings the data to about unit size, families weighed alike.
+
+    Small expression columns keep their size relative to the largest, so that noise is not blown up.
+    """
+    families = sorted({s.entry.family for s in samples})
+    power = np.zeros(samples[0].motion.shape[1])
+    for f in families:
+        members = [s for s in samples if s.entry.family == f]
+        power += np.mean([(s.motion[s.valid] ** 2).mean(0) for s in members], axis=0) / len(families)
+    out = np.sqrt(power) + 1e-6
+    return out.astype(np.float32)
+
+
+class Sampler:
+    """Draws windows: family by weight, speaker evenly, clip evenly, place at random.
+
+    Args:
+        samples: training samples.
+        weights: one number per family; none at all: families weigh alike.
+        frames: N, length of a window, a multiple of 8.
+        before, after: frames of sound context.
+        seed: of the draw.
+    """
+
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        weights: dict[str, float],
+        frames: int,
+        before: int,
+        after: int,
+        seed: int,
+    ) -> None:
+        self._frames, self._before, self._after = frames, before, after
+        self._rng = np.random.default_rng(seed)
+        groups: dict[str, dict[str, list[Sample]]] = {}
+        for s in samples:
+            if len(s.motion) >= 24:
+                groups.setdefault(s.entry.family, {}).setdefault(s.entry.speaker, []).append(s)
+        if not groups:
+            raise InputError("Every clip is shorter than a second; add longer ones.")
+        share = family_weights(weights, groups)
+        self._groups = {f: list(groups[f].values()) for f in share}
+        self._families, self._p = list(share), np.array(list(share.values()))
+
+    def state(self) -> dict[str, object]:
+        """The random state, for resuming."""
+        return dict(self._rng.bit_generator.state)
+
+    def restore(self, state: dict[str, object]) -> None:
+        """Go on from :meth:`state`."""
+        self._rng.bit_generator.state = state
+
+    def batches(self, size: int) -> Iterator[Window]:
+        """Endless batches."""
+        while True:
+            parts = [self._one() for _ in range(size)]
+            motion, sound, speech, energy = (np.stack(p) for p in zip(*parts, strict=True))
+            yield Window(motion, sound, speech, energy)
+
+    def _one(self) -> tuple[Array, Array, Array, Array]:
+        rng, n = self._rng, self._frames
+        for _ in range(50):
+            group = self._groups[self._families[int(rng.choice(len(self._families), p=self._p))]]
+            speaker = group[int(rng.integers(len(group)))]
+            s = speaker[int(rng.integers(len(speaker)))]
+            start = int(rng.integers(0, max(1, len(s.motion) - n + 1)))
+            if s.valid[start : start + n].mean() > 0.95:
+                break
+        return cut(s, start, n, self._before, self._after)
+
+
+def cut(s: Sample, start: int, n: int, before: int, after: int) -> tuple[Array, Array, Array, Array]:
+    """One window; beyond the clip's ends the pose holds still and the sound is silence."""
+    rows = np.clip(np.arange(start, start + n), 0, len(s.motion) - 1)
+    lo, hi = (start - before) * STEPS_PER_FRAME, (start + n + after) * STEPS_PER_FRAME
+    sound = np.full((hi - lo, s.sound.shape[1]), SILENT_FEATURE, np.float32)
+    a, b = max(lo, 0), min(hi, len(s.sound))
+    sound[a - lo : b - lo] = s.sound[a:b]
+    return s.motion[rows], sound, s.speech[rows], s.energy
