@@ -33,7 +33,6 @@ from mssync.media.audio import load_sound, save_wav
 from mssync.media.image import save_png
 from mssync.media.video import iter_frames
 from mssync.motion.generator import MotionOptions
-from mssync.motion.pyramid import VIEWS
 from mssync.motion.space import Motion
 from mssync.motion.syncers import SyncerPyramid
 from mssync.speech.logmel import log_mel
@@ -140,7 +139,7 @@ def pyramid_marks(
     """True offset within a step (of +-15) and AUC of matched against shuffled clips, per view and level."""
     table = Table("view", "level", "clips", "offset on", "presenters on", "AUC", title=f"{name}: real dev clips")
     out: dict[str, Any] = {}
-    for view in VIEWS:
+    for view in pyramid.views:
         for level in pyramid.levels:
             pairs = {}
             for e in entries:
@@ -189,7 +188,7 @@ def sync_marks(
         "presenters on: made", "real", title="tracked rendered video, by the judges",
     )  # fmt: skip
     out: dict[str, Any] = {}
-    for view in VIEWS:
+    for view in judge.views:
         for level in judge.levels:
             rows = []
             for e in entries:

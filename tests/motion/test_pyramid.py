@@ -57,6 +57,8 @@ def test_views_show_what_they_say(space: MeshSpace) -> None:
         row @ seen["lips"], gap @ seen["lips"]
     )
     assert seen["all"].shape == (d, 6 + k + 1)
+    axes = np.concatenate([row @ seen[v] for v in ("pitch", "yaw", "roll", "shift")], 1)
+    assert np.allclose(axes, row[:, :6] * 10), "each axis alone, and all of the head between them"
     # An expression that moves no lip point is hardly seen by the lips' view.
     lips = list(topo.LIPS_OUTER + topo.LIPS_INNER)
     reach = space.basis[:, lips].reshape(k, -1)

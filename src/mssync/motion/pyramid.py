@@ -2,7 +2,9 @@
 samples (reflected at the ends) of the level below, every second sample kept. Motion and sound go through the same one.
 
 And the *views*: which part of a motion a syncer sees. ``lips`` are the lips' own shape and gap, whatever brows and
-cheeks do; ``head`` is nothing but the head's rotation; ``all`` is head, expression and lips together.
+cheeks do; ``head`` is nothing but the head's rotation; ``all`` is head, expression and lips together. ``pitch``,
+``yaw``, ``roll`` and ``shift`` (place and size) are the parts of the head's motion one by one: heads nod with the voice
+most of all, and a view that holds a nod says nothing of the rest.
 """
 
 from __future__ import annotations
@@ -23,9 +25,13 @@ KERNEL: Final = 7
 WINDOW_FRAMES: Final = 5
 WINDOW_STEPS: Final = 20
 
-View = Literal["lips", "head", "all"]
+View = Literal["lips", "head", "all", "pitch", "yaw", "roll", "shift"]
 VIEWS: Final[tuple[View, ...]] = get_args(View)
 LIP_COLUMNS: Final = 10
+HEAD_VIEWS: Final[dict[View, slice]] = {
+    "head": slice(0, 3), "pitch": slice(0, 1), "yaw": slice(1, 2), "roll": slice(2, 3), "shift": slice(3, 6),
+}  # fmt: skip
+"""Columns of the motion that the views of nothing but the head show, ten times their size."""
 
 
 def coarser(x: Array) -> Array:
@@ -55,16 +61,14 @@ def view_matrix(space: MeshSpace, view: View) -> Array:
     """``(D, V)``: a motion's row times this matrix is what the view shows.
 
     ``lips``: the ten strongest directions in which the expression basis moves the lips, then the gap (scaled to about
-    the same size). ``head``: the rotation vector in tenths of a radian. ``all``: rotation, then translation and scale
-    likewise, expression coefficients as they are, and the gap.
+    the same size). ``head``, ``pitch``, ``yaw``, ``roll``, ``shift``: columns of the rotation vector in tenths of a
+    radian, translation and scale likewise. ``all``: all of these, expression coefficients as they are, and the gap.
     """
     k, d = len(space.basis), len(space.names)
     h = len(HEAD_NAMES)
     gap = space.names.index("lip_gap")
-    if view == "head":
-        out = np.zeros((d, 3), np.float32)
-        out[:3] = np.eye(3) * 10.0
-        return out
+    if view in HEAD_VIEWS:
+        return np.eye(d, dtype=np.float32)[:, HEAD_VIEWS[view]] * 10.0
     if view == "lips":
         lips = list(topo.LIPS_OUTER + topo.LIPS_INNER)
         reach = space.basis[:, lips].reshape(k, -1).astype(np.float64)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from mssync.motion.pyramid import View
+from mssync.motion.pyramid import VIEWS, View
 from mssync.texts import clean
 
 
@@ -171,7 +171,7 @@ class SyncerConfig(_Strict):
     release: Name = "0.1"
     seed: Seed = 0
     ear: Literal["bands", "mel"] = "bands"
-    views: list[View] = Field(["lips", "head", "all"], min_length=1, max_length=3)
+    views: list[View] = Field(["lips", "head", "all"], min_length=1, max_length=len(VIEWS))
     levels: list[Annotated[int, Field(ge=0, le=3)]] = Field([0, 1, 2, 3], min_length=1, max_length=4)
     steps: Steps = 3000
     clips: int = Field(24, ge=2, le=4096)
@@ -183,7 +183,7 @@ class SyncerConfig(_Strict):
     weight_decay: Weight = 0.01
     augment: float = Field(0.7, ge=0, le=100)
     shift: float = Field(0.3, ge=0, le=100)
-    centred: list[View] = Field(["all"], max_length=3)
+    centred: list[View] = Field(["all"], max_length=len(VIEWS))
     head_scale: float = Field(0.5, ge=0, le=10)
     head_drop: float = Field(0.0, ge=0, lt=1)
     motion_noise: float = Field(0.1, ge=0, le=100)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mssync.errors import InputError
 from mssync.motion.mesh import HEAD_NAMES
-from mssync.motion.pyramid import WINDOW_FRAMES, WINDOW_STEPS, View, coarser
+from mssync.motion.pyramid import VIEWS, WINDOW_FRAMES, WINDOW_STEPS, View, coarser
 from mssync.nets.syncer import Syncer, SyncerShape, info_nce
 from mssync.speech.features import STEPS_PER_FRAME
 from mssync.training.checkpoint import (
@@ -37,7 +37,10 @@ Report = Callable[[int, dict[str, float]], None]
 
 # One natural logarithm of energy in the units of each ear (see the features' own modules).
 NAT: Final = {"bands": 1 / 2.7, "mel": 10 / np.log(10) / 60}
-CENTRED: Final[dict[View, int]] = {"lips": 0, "head": 3, "all": len(HEAD_NAMES)}
+CENTRED: Final[dict[View, int]] = {
+    "lips": 0, "head": 3, "all": len(HEAD_NAMES), "pitch": 1, "yaw": 1, "roll": 1, "shift": 3,
+}  # fmt: skip
+"""Leading columns of each view that are the head's: what hides its place and scales its motion touches only them."""
 CROWDED: Final = 200  # clips; a speaker with more is split by clip, not by person
 NEAR_CHANCE: Final = 1.5
 LONG_ENOUGH: Final = 23  # windows: eight remain at a lag of fifteen
@@ -118,7 +121,7 @@ class SyncerTrainer:
         self.config, self.data, self.dev, self.out = config, train, dev, out
         self.view, self.name = view, f"{view}-{level}"
         self.device = torch.device(device)
-        seed = config.seed * 1000 + level * 10 + {"lips": 0, "head": 1, "all": 2}[view]
+        seed = config.seed * 1000 + level * 10 + VIEWS.index(view)
         torch.manual_seed(seed)
         centred = CENTRED[view] if view in config.centred else 0
         shape = SyncerShape(
