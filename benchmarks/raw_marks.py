@@ -32,9 +32,9 @@ from mssync.evaluation.footage import pinned_space
 from mssync.media.audio import load_sound
 from mssync.motion.generator import MotionOptions
 from mssync.motion.space import Motion
-from mssync.training.clips import load_clip
-from mssync.training.index import Record, read_report
-from mssync.training.listing import Entry, read_list
+from mssync.training.data.clips import load_clip
+from mssync.training.data.index import Record, read_report
+from mssync.training.data.listing import Entry, read_list
 
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
