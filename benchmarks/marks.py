@@ -172,7 +172,7 @@ def pyramid_marks(
 
 def heard(pyramid: SyncerPyramid, footage: Footage) -> Array:
     """What this pyramid hears of a video."""
-    if pyramid.ear == "mel":
+    if pyramid.features == "mel":
         return log_mel(footage.sound)
     from mssync.speech.features import default_features
 

@@ -167,7 +167,7 @@ def _read_judge(folder: Path) -> None:
     made = SyncerPyramid.load(folder)
     rng = np.random.default_rng(0)
     motion = rng.normal(0, 0.1, (60, len(head().space.names))).astype(np.float32)
-    sound = rng.normal(0, 1, (240, 40 if made.ear == "mel" else 26)).astype(np.float32)
+    sound = rng.normal(0, 1, (240, 40 if made.features == "mel" else 26)).astype(np.float32)
     for view in made.views:
         for level in made.levels:
             curve = made.curve(motion, sound, view, level)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from mssync.motion.noise import BURN_IN, settled, smooth, time_constants
+from mssync.motion.noise import BURN_IN, burned_in, smooth, time_constants
 
 
 def test_unit_variance_and_smooth_paths() -> None:
     rng = np.random.default_rng(0)
     white = rng.standard_normal((6000, 20, 6)).astype(np.float32)
-    out, _ = smooth(white[BURN_IN:], settled(white[:BURN_IN]))
+    out, _ = smooth(white[BURN_IN:], burned_in(white[:BURN_IN]))
     assert np.allclose(out.std((0, 1)), 1.0, atol=0.1)
     step = np.diff(out, axis=0)
     # Slower columns move less per frame, and no path has corners (white noise turns 1.7 times as fast as it moves).
@@ -19,10 +19,10 @@ def test_unit_variance_and_smooth_paths() -> None:
     assert list(time_constants(3)) == sorted(time_constants(3))
 
 
-def test_starts_settled() -> None:
+def test_starts_stationary() -> None:
     rng = np.random.default_rng(1)
     white = rng.standard_normal((BURN_IN + 1, 3000, 4)).astype(np.float32)
-    first, _ = smooth(white[BURN_IN:], settled(white[:BURN_IN]))
+    first, _ = smooth(white[BURN_IN:], burned_in(white[:BURN_IN]))
     assert np.allclose(first[0].std(0), 1.0, atol=0.08)
 
 

@@ -153,8 +153,16 @@ def test_runtime_and_net_agree_on_blocks() -> None:
     assert (runtime.CLOSURE_BEFORE, runtime.CLOSURE_STEPS) == (STEPS_BEFORE, WINDOW)
 
 
-def test_leak_brings_back_what_nothing_holds_and_leaves_the_head() -> None:
-    shape = GeneratorShape(**{**SMALL.as_dict(), "leak": 100})
+def test_sizes_of_older_versions_are_understood() -> None:
+    sizes = {**SMALL.as_dict(), "decay": 20}
+    old = {("leak" if name == "decay" else name): size for name, size in sizes.items()}
+    assert GeneratorShape.of(old) == GeneratorShape.of(sizes) == GeneratorShape(**sizes)
+    with pytest.raises(TypeError):
+        GeneratorShape.of({**sizes, "speed": 1})
+
+
+def test_decay_brings_back_what_nothing_holds_and_leaves_the_head() -> None:
+    shape = GeneratorShape(**{**SMALL.as_dict(), "decay": 100})
     torch.manual_seed(0)
     net = Generator(shape).eval()
     with torch.no_grad():
@@ -165,14 +173,14 @@ def test_leak_brings_back_what_nothing_holds_and_leaves_the_head() -> None:
     assert torch.allclose(made[0, -1, 6:], torch.full((shape.motion - 6,), 0.9**20), atol=1e-5)
 
 
-def test_damped_memory_changes_the_gradient_and_not_the_motion() -> None:
+def test_the_gradient_scale_changes_the_gradient_and_not_the_motion() -> None:
     torch.manual_seed(0)
     net = Generator(SMALL)
     levels, extra = torch.randn(1, 12, 4, SMALL.channels), torch.randn(1, 12, SMALL.style + SMALL.noise)
     found = []
-    for memory in (1.0, 0.5):
+    for scale in (1.0, 0.5):
         levels.requires_grad_().grad = None
-        made, _ = net.rollout(net.start(1), levels, extra, memory=memory)
+        made, _ = net.rollout(net.start(1), levels, extra, gradient_scale=scale)
         made[0, -1].sum().backward()
         assert levels.grad is not None
         found.append((made.detach(), levels.grad[0].abs().sum((1, 2))))

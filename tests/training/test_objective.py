@@ -53,11 +53,11 @@ def _sample(seed: int = 0, frames: int = 80) -> Sample:
     )
 
 
-def _rollouts(near: float, warm: int = 8) -> Rollouts:
+def _rollouts(near: float, warm_up: int = 8) -> Rollouts:
     torch.manual_seed(1)
     real = torch.cumsum(torch.randn(2, 64, D), 1) * 0.1
     one, two = real + near * torch.randn(real.shape), real + near * torch.randn(real.shape)
-    return Rollouts(one.requires_grad_(), two, real, torch.randn(2, 256, 26), 8, warm)
+    return Rollouts(one.requires_grad_(), two, real, torch.randn(2, 256, 26), 8, warm_up)
 
 
 def test_every_switch_adds_its_part(space: MeshSpace, syncers: Path) -> None:
@@ -69,13 +69,13 @@ def test_every_switch_adds_its_part(space: MeshSpace, syncers: Path) -> None:
     critic = WindowDiscriminator(DiscriminatorShape(D, 8, 6))
     _, early = objective(_rollouts(0.5), 0, None)
     total, parts = objective(_rollouts(0.5), 5, critic)
-    energy = {"head", "head_speed", "mouth", "mouth_speed", "closure", "face", "eyes"}
+    energy = {"head", "head_velocity", "mouth", "mouth_velocity", "closure", "face", "eyes"}
     assert set(early) == energy | {"supervised", "warm_up", "velocity"}
     assert set(parts) == set(early) | {"sync_lips", "sync_head", "adversarial"}
     assert float(total) == pytest.approx(sum(parts.values()), rel=1e-4)
     bare = LossConfig(supervised=0, warm_up=0, velocity=0, synchrony={})
     assert set(Objective(bare, space, scales, [_sample()], None, device)(_rollouts(0.5), 0, None)[1]) == energy
-    assert "warm_up" not in objective(_rollouts(0.5, warm=0), 0, None)[1]
+    assert "warm_up" not in objective(_rollouts(0.5, warm_up=0), 0, None)[1]
 
 
 def test_nearer_motion_costs_less_and_gradients_flow(space: MeshSpace, syncers: Path) -> None:
@@ -107,11 +107,21 @@ def test_any_length_has_as_many_levels_as_fit(space: MeshSpace, syncers: Path, f
     assert len(found) == (4 if frames >= 39 else 3)
 
 
+def test_syncers_of_older_runs_teach(space: MeshSpace, syncers: Path, tmp_path: Path) -> None:
+    for level in range(4):
+        found = load_checkpoint(syncers, f"head-{level}")
+        assert found is not None
+        config = SyncerConfig().model_dump()
+        config["ear"] = config.pop("features")
+        save_checkpoint(tmp_path, f"head-{level}", found[0], {**found[1], "config": config})
+    assert len(SyncTeachers(tmp_path, space, torch.ones(D), {"head": 1.0}).nets) == 4
+
+
 def test_judges_may_not_teach(space: MeshSpace, syncers: Path, tmp_path: Path) -> None:
     for level in range(4):
         found = load_checkpoint(syncers, f"head-{level}")
         assert found is not None
-        state = {**found[1], "config": SyncerConfig(ear="mel").model_dump()}
+        state = {**found[1], "config": SyncerConfig(features="mel").model_dump()}
         save_checkpoint(tmp_path, f"head-{level}", found[0], state)
     with pytest.raises(InputError, match="judges"):
         SyncTeachers(tmp_path, space, torch.ones(D), {"head": 1.0})

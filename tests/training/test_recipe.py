@@ -59,7 +59,8 @@ def _load(tmp_path: Path, text: str | bytes) -> GeneratorConfig:
         (b"name: " + b"x" * 2**20 + b"\n", "megabyte"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "YAML recipe"),
         ("frames: 32\nwarm_min: 20\n", "warm_min must be at most"),
-        ("frames: 16\nsettle: 12\n", "settle must be at most"),
+        ("frames: 16\nburn_in: 12\n", "burn_in must be at most"),
+        ("settle: 4\nburn_in: 4\n", "settle is the older name of burn_in"),
         ("loss: {synchrony: {nose: 1}}\n", r"'loss\.synchrony\.nose"),
     ],
 )  # fmt: skip
@@ -75,6 +76,18 @@ def test_recipes_of_every_editor_are_read(tmp_path: Path) -> None:
         recipe = _load(tmp_path, data)
         assert (recipe.steps, recipe.release, recipe.lr, recipe.skip_speakers) == (10, "0.3", 8e-4, ["12", "anna"])
     assert _load(tmp_path, "# nothing\n") == GeneratorConfig()
+
+
+def test_recipes_of_older_versions_are_read(tmp_path: Path) -> None:
+    text = "settle: 3\nmemory: 0.5\nnet: {leak: 7}\nloss: {head_speed: 0.1, mouth_speed: 0.2}\n"
+    recipe = _load(tmp_path, text)
+    assert (recipe.burn_in, recipe.gradient_scale, recipe.net.decay) == (3, 0.5, 7)
+    assert (recipe.loss.head_velocity, recipe.loss.mouth_velocity) == (0.1, 0.2)
+    assert SyncerConfig.model_validate({"ear": "mel"}).features == "mel"
+    old = {"memory": 0.5, "net": {"leak": 7}, "loss": {"head_speed": 0.1}}
+    assert GeneratorConfig.renamed(old) == {
+        "gradient_scale": 0.5, "net": {"decay": 7}, "loss": {"head_velocity": 0.1},
+    }  # fmt: skip
 
 
 def test_names_in_recipes_are_bounded_and_clean(tmp_path: Path) -> None:
@@ -97,8 +110,8 @@ def test_closure_steps_follow_the_run(tmp_path: Path) -> None:
 def test_shipped_recipes_go_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert shipped_recipes() == ["default", "judge", "own", "syncer"]
     assert load_config("default", GeneratorConfig).release == "0.2"
-    assert load_config("judge", SyncerConfig).ear == "mel"
-    assert load_config("syncer", SyncerConfig).ear == "bands"
+    assert load_config("judge", SyncerConfig).features == "mel"
+    assert load_config("syncer", SyncerConfig).features == "bands"
     with pytest.raises(InputError, match="no recipe defaul; use one of default, judge, own, syncer"):
         load_config("defaul", GeneratorConfig)
     # A bare name is the shipped recipe even beside a folder of that name; a path is always the file.

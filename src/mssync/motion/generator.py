@@ -18,7 +18,7 @@ from mssync.errors import InputError
 from mssync.motion.blinks import BlinkModel, BlinkProcess
 from mssync.motion.gap_curve import GapCurve
 from mssync.motion.mesh import HEAD_NAMES
-from mssync.motion.noise import BURN_IN, settled, smooth
+from mssync.motion.noise import BURN_IN, burned_in, smooth
 from mssync.sessions import PATIENCE, Network, open_session
 from mssync.speech.activity import ActivityStream, GateStream
 from mssync.speech.features import BANDS, FEATURE_RANGE, STEPS_PER_FRAME, FeatureStream
@@ -138,7 +138,7 @@ class MotionGenerator:
         s = self._shape
         rng = np.random.default_rng([seed, 0x5EED])
         drawn = rng.standard_normal(s["style"] - len(self._energy)).astype(np.float32)
-        noise = settled(rng.standard_normal((BURN_IN, s["noise"])).astype(np.float32))
+        noise = burned_in(rng.standard_normal((BURN_IN, s["noise"])).astype(np.float32))
         state = GeneratorState(
             np.zeros((1, s["motion"]), np.float32),
             np.zeros((1, s["motion"]), np.float32),

@@ -15,7 +15,7 @@ Array = NDArray[np.float32]
 
 FASTEST: Final = 2.0  # frames
 SLOWEST: Final = 48.0
-BURN_IN: Final = 200
+BURN_IN: Final = 200  # frames until the low-passes are stationary
 
 
 def time_constants(columns: int) -> Array:
@@ -32,18 +32,19 @@ def smooth(white: Array, state: Array) -> tuple[Array, Array]:
     Returns:
         smooth noise ``(T, ..., columns)`` and the next state; filtering in parts equals filtering at once.
     """
-    keep = np.exp(-1.0 / time_constants(white.shape[-1])).astype(np.float32)
+    decay = np.exp(-1.0 / time_constants(white.shape[-1])).astype(np.float32)
     # Variance of (1 - k)^2 / (1 - k z)^2 driven by white noise: (1 - k)^4 (1 + k^2) / (1 - k^2)^3.
-    spread = np.sqrt((1 - keep) ** 4 * (1 + keep**2) / (1 - keep**2) ** 3).astype(np.float32)
+    spread = np.sqrt((1 - decay) ** 4 * (1 + decay**2) / (1 - decay**2) ** 3).astype(np.float32)
     first, second = state[0], state[1]
     out = np.empty_like(white)
     for t in range(len(white)):
-        first = keep * first + (1 - keep) * white[t]
-        second = keep * second + (1 - keep) * first
+        first = decay * first + (1 - decay) * white[t]
+        second = decay * second + (1 - decay) * first
         out[t] = second
     return out / spread, np.stack([first, second])
 
 
-def settled(white: Array) -> Array:
-    """A state ``(2, ..., columns)`` as if the noise had always run, from ``(BURN_IN, ..., columns)`` white noise."""
+def burned_in(white: Array) -> Array:
+    """A stationary state ``(2, ..., columns)`` of the low-passes, after a burn-in on ``(BURN_IN, ..., columns)`` white
+    noise."""
     return smooth(white, np.zeros((2, *white.shape[1:]), np.float32))[1]

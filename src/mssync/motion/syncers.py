@@ -1,7 +1,7 @@
 """A syncer pyramid at work: how well picture and sound of a clip agree, at every lag, per view and level.
 
-One class serves both pyramids of the project: the *judge* (``weights/judge``: own seed, width, speakers and ear, never
-in any training loss) and the syncers that training uses, which may settle offsets but may never judge.
+One class serves both pyramids of the project: the *judge* (``weights/judge``: own seed, width, speakers and features,
+never in any training loss) and the syncers that training uses, which may measure av-offsets but may never judge.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FORMAT: Final = "mssync-syncer"
 MAX_LAG: Final = 15
 MIN_OVERLAP: Final = 8  # windows that must remain at the largest lag
 STEPS_PER_FRAME: Final = 4
-EARS: Final = {"mel": 40, "bands": 26}  # columns of sound that each ear hears
+FEATURES: Final = {"mel": 40, "bands": 26}  # columns of each kind of audio features
 MAX_LEVEL: Final = 3
 MAX_VIEW: Final = 2**20  # bytes of a view's matrix
 LARGEST: Final = 1e4  # of a number in it
@@ -41,7 +41,7 @@ class _Table:
     """What a pyramid's manifest must say."""
 
     format: str
-    ear: str
+    features: str
     views: Annotated[tuple[str, ...], Bounds(1, len(VIEWS))]
     levels: Annotated[tuple[Annotated[int, Bounds(0, MAX_LEVEL)], ...], Bounds(1, MAX_LEVEL + 1)]
     files: dict[str, Annotated[str, Bounds(64, 64)]]
@@ -101,7 +101,7 @@ class SyncerPyramid:
         self.folder, self.manifest, self._data = folder, manifest, data
         self.views: tuple[View, ...] = tuple(manifest["views"])
         self.levels: tuple[int, ...] = tuple(manifest["levels"])
-        self.ear: str = manifest["ear"]
+        self.features: str = manifest["features"]
         found = read_arrays(io.BytesIO(data["views.npz"]), dict.fromkeys(self.views, Wanted("f", 2, MAX_VIEW)))
         self._matrices: dict[str, Array] = {v: np.asarray(found[v], np.float32) for v in self.views}
         self.columns = len(self._matrices[self.views[0]])
@@ -120,6 +120,8 @@ class SyncerPyramid:
         folder = folder or Path(str(resources.files("mssync"))) / "weights" / "judge"
         try:
             manifest = parse_json(_bytes(folder / "manifest.json"))
+            if isinstance(manifest, dict) and "ear" in manifest:  # the entry's name in older versions
+                manifest.setdefault("features", manifest.pop("ear"))
             _check(manifest)
             data: dict[str, bytes] = {}
             for name, want in manifest["files"].items():
@@ -138,7 +140,7 @@ class SyncerPyramid:
 
         Args:
             motion: ``(T, D)`` rows of the mesh space, not smoothed.
-            sound: ``(4 T, bands)`` what this pyramid hears: log-mel for the judge.
+            sound: ``(4 T, bands)`` audio features of this pyramid: log-mel for the judge.
         Raises:
             AssetError: the graph of this view and level is not one of a syncer.
         """
@@ -169,7 +171,7 @@ class SyncerPyramid:
         """The net of a view and level, opened when it is first asked."""
         if (view, level) not in self._networks:
             path = self._graph(view, level)
-            seen, bands = self._matrices[view].shape[1], EARS[self.ear]
+            seen, bands = self._matrices[view].shape[1], FEATURES[self.features]
             takes = {"motion": (None, WINDOW_FRAMES, seen), "sound": (None, WINDOW_STEPS, bands)}
             gives = {"motion_vector": (None, None), "sound_vector": (None, None)}
             net = Network(path, open_session(path, data=self._data[path.name]), takes, gives)
@@ -192,8 +194,10 @@ def _check(manifest: Any) -> None:
     table = checked(_Table, manifest)
     if table.format != FORMAT:
         raise ValueError(f"its format is not {FORMAT}")
-    if table.ear not in EARS or not set(table.views) <= set(VIEWS) or len(set(table.views)) != len(table.views):
-        raise ValueError("its ear or its views are none that we know")
+    if table.features not in FEATURES:
+        raise ValueError("its features are none that we know")
+    if not set(table.views) <= set(VIEWS) or len(set(table.views)) != len(table.views):
+        raise ValueError("its views are none that we know")
     graphs = {f"{view}-{level}.onnx" for view in table.views for level in table.levels}
     if len(graphs) != len(table.views) * len(table.levels) or table.files.keys() != {"views.npz", *graphs}:
         raise ValueError("its files are not one for each view and level")

@@ -1,16 +1,17 @@
 """The multi-scale autoregressive generator of MS-Sync (arXiv 2307.03270, section 3), default profile.
 
-Sound goes through one convolutional pyramid; level 0 runs at frame rate, each further level at half the rate of the
-one before. Four branches, one per level, and a fifth that hears nothing each propose a velocity for every motion
-column and a mask; the masked velocities are joined by a last linear layer and added to the pose.
+Audio features go through one convolutional pyramid; level 0 runs at frame rate, each further level at half the rate of
+the one before. Four branches, one per level, and a fifth without audio each predict a velocity and a mask for every
+motion column; the masked velocities are joined by a last linear layer and added to the pose.
 
-Against the paper the default profile is causal with a bounded look-ahead (so that it streams), hears a style and
-noise (so that one voice can give many motions), and sees the last velocity beside the last pose.
+Against the paper the default profile is causal with a bounded look-ahead (so that it streams), is conditioned on a
+style and noise (so that one voice can give many motions), and takes the last velocity beside the last pose.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Final
 
@@ -25,8 +26,10 @@ CONTEXT_FRAMES: Final = 48
 LOOKAHEAD_FRAMES: Final = 12
 BLOCK_FRAMES: Final = 8
 STEPS_PER_FRAME: Final = 4
-FENCE: Final = 8.0
+POSE_CLAMP: Final = 8.0
+"""Largest absolute pose in units of the training data's spread: far outside real motion."""
 HEAD_COLUMNS: Final = 6
+RENAMED: Final = {"leak": "decay"}  # sizes in manifests and checkpoints of older versions
 
 
 @dataclass(frozen=True)
@@ -35,17 +38,17 @@ class GeneratorShape:
 
     Attributes:
         motion: columns D of the motion space.
-        bands: sound features per 10 ms step.
-        channels: sound channels per level.
+        bands: audio features per 10 ms step.
+        channels: audio channels per level.
         width: of the pose embedding and the attention.
         hidden: of the history vector h.
         branch: hidden width of each branch.
         window: past steps that attention sees.
         style: conditioning columns, constant over a clip.
         noise: fresh noise columns per frame.
-        leak: share by which every column but the head's goes back towards rest in each frame, times a thousand. Without
-            it what no loss holds creeps away over minutes; the net learns to push against it where it should.
-        sigmoid: 1 masks each branch by itself; 0 lets the branches share each column (softmax).
+        decay: thousandths by which every column but the head's decays towards rest in each frame. Without it, columns
+            that no loss holds drift over minutes; the net learns to counteract it where it should.
+        sigmoid: 1: masks of the branches are independent (sigmoid); 0: they sum to one over the branches (softmax).
     """
 
     motion: int
@@ -57,10 +60,20 @@ class GeneratorShape:
     window: int = 40
     style: int = 10
     noise: int = 8
-    leak: int = 0
+    decay: int = 0
     sigmoid: int = 0
 
+    @staticmethod
+    def of(values: Mapping[str, int]) -> GeneratorShape:
+        """From :meth:`as_dict`, older names (``leak`` for ``decay``) understood.
+
+        Raises:
+            TypeError: a size is missing or unknown.
+        """
+        return GeneratorShape(**{RENAMED.get(name, name): size for name, size in values.items()})
+
     def as_dict(self) -> dict[str, int]:
+        """Sizes by name, as manifests and checkpoints hold them."""
         return asdict(self)
 
 
@@ -97,7 +110,7 @@ class _ChannelNorm(nn.Module):
 
 
 class SoundEncoder(nn.Module):
-    """Log filterbank to four levels at frame rate.
+    """Log filterbank features to four levels at frame rate.
 
     All convolutions are unpadded: the caller supplies ``CONTEXT_FRAMES`` before and ``LOOKAHEAD_FRAMES`` after the
     block, so the same frames come out whatever the block.
@@ -191,7 +204,7 @@ class StepNet(nn.Module):
         self.b3 = nn.Parameter(torch.zeros(branches, 1, 2 * s.motion))
         self.out = nn.Linear(branches * s.motion, s.motion)
         self.register_buffer("keep", torch.ones(s.motion), persistent=False)
-        self.keep[HEAD_COLUMNS:] -= s.leak / 1000
+        self.keep[HEAD_COLUMNS:] -= s.decay / 1000
         with torch.no_grad():
             self.out.weight.mul_(0.1)
             self.out.bias.zero_()
@@ -209,7 +222,7 @@ class StepNet(nn.Module):
         """One step.
 
         Args:
-            pose, velocity: ``(B, D)`` normalised.
+            pose, velocity: ``(B, D)`` normalised; of the frame before.
             keys, values: ``(B, window, W)`` of the past steps, oldest first.
             mask: ``(B, window)`` 0 for a past step that exists, a large negative number for one that does not.
             sound: ``(B, levels, C)``.
@@ -226,24 +239,24 @@ class StepNet(nn.Module):
         y = e + self.join((score.softmax(1)[:, None] @ values)[:, 0])
         y = y + self.feed(self.norm2(y))
         h = self.history(y)
-        # The fifth branch hears nothing.
+        # The first branch has no audio.
         levels = torch.cat([torch.zeros_like(sound[:, :1]), sound], 1).transpose(0, 1)
         common = torch.cat([h, e, extra], 1)[None].expand(LEVELS + 1, -1, -1)
         z = torch.cat([common, levels], 2)
         z = F.gelu(torch.baddbmm(self.b1, z, self.w1))
         z = F.gelu(torch.baddbmm(self.b2, z, self.w2))
         z = torch.baddbmm(self.b3, z, self.w3)
-        speed, weight = z[..., : self.shape.motion], z[..., self.shape.motion :]
-        masked = speed * (weight.sigmoid() if self.shape.sigmoid else weight.softmax(0))
+        velocities, logits = z[..., : self.shape.motion], z[..., self.shape.motion :]
+        masked = velocities * (logits.sigmoid() if self.shape.sigmoid else logits.softmax(0))
         step: Tensor = self.out(masked.transpose(0, 1).flatten(1))
-        # A fence far outside real motion (in training spreads): a rollout may never run away.
-        after = (pose * self.keep + step).clamp(-FENCE, FENCE)
+        # A rollout may never run away.
+        after = (pose * self.keep + step).clamp(-POSE_CLAMP, POSE_CLAMP)
         return after, after - pose, keys, values
 
 
 @dataclass
 class RolloutState:
-    """What the generator remembers between frames; fixed size, plain tensors."""
+    """What the generator carries from frame to frame; fixed size, plain tensors (see :meth:`StepNet.forward`)."""
 
     pose: Tensor
     velocity: Tensor
@@ -252,15 +265,16 @@ class RolloutState:
     mask: Tensor
 
     def detached(self) -> RolloutState:
-        return self.damped(0.0)
+        """The same numbers without their history."""
+        return self.with_gradient(0.0)
 
-    def damped(self, keep: float) -> RolloutState:
-        """The same numbers, through which only a share ``keep`` of the gradient flows back in time."""
+    def with_gradient(self, scale: float) -> RolloutState:
+        """The same numbers; gradients that flow back through them are multiplied by ``scale``."""
 
-        def damp(x: Tensor) -> Tensor:
-            return x if keep == 1.0 else x.detach() + keep * (x - x.detach()) if keep > 0 else x.detach()
+        def scaled(x: Tensor) -> Tensor:
+            return x if scale == 1.0 else x.detach() + scale * (x - x.detach()) if scale > 0 else x.detach()
 
-        return RolloutState(damp(self.pose), damp(self.velocity), damp(self.keys), damp(self.values), self.mask)
+        return RolloutState(scaled(self.pose), scaled(self.velocity), scaled(self.keys), scaled(self.values), self.mask)
 
 
 class Generator(nn.Module):
@@ -299,26 +313,26 @@ class Generator(nn.Module):
         state: RolloutState,
         levels: Tensor,
         extra: Tensor,
-        real: Tensor | None = None,
+        observed: Tensor | None = None,
         *,
-        memory: float = 1.0,
+        gradient_scale: float = 1.0,
     ) -> tuple[Tensor, RolloutState]:
         """Run over ``(B, N, levels, C)`` sound and ``(B, N, style + noise)``.
 
         Args:
-            real: ``(B, M, D)`` normalised poses, M <= N: the first M outputs are replaced by them as input of the
-                next step (the warm-up on observed frames).
-            memory: share of the gradient that flows back through each step. A rollout is a chaotic system: over 64
-                steps its full gradient explodes, and a clipped explosion points nowhere.
+            observed: ``(B, M, D)`` normalised poses, M <= N: they replace the first M outputs as input of the next
+                step (the warm-up).
+            gradient_scale: factor on the gradient that flows back through each step. A rollout is a chaotic system:
+                over 64 steps its full gradient explodes, and a clipped explosion points nowhere.
         Returns:
             poses ``(B, N, D)`` and the state after the last.
         """
         poses = []
         for t in range(levels.shape[1]):
             before = state.pose
-            state = self.advance(state.damped(memory), levels[:, t], extra[:, t])
+            state = self.advance(state.with_gradient(gradient_scale), levels[:, t], extra[:, t])
             poses.append(state.pose)
-            if real is not None and t < real.shape[1]:
-                state.pose = real[:, t]
-                state.velocity = real[:, t] - before
+            if observed is not None and t < observed.shape[1]:
+                state.pose = observed[:, t]
+                state.velocity = observed[:, t] - before
         return torch.stack(poses, 1), state

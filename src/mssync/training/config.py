@@ -5,7 +5,8 @@ The upper ends are far beyond anything sensible: they keep a slip of the keyboar
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -16,6 +17,31 @@ from mssync.texts import clean
 class _Strict(BaseModel):
     # A release like 0.2 and a speaker like 12 are numbers in YAML, and names all the same.
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, coerce_numbers_to_str=True)
+    OLD_NAMES: ClassVar[Mapping[str, str]] = {}
+    """Names that fields had in recipes and checkpoints of older versions -> theirs now."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _renamed(cls, values: Any) -> Any:
+        return cls.renamed(values)
+
+    @classmethod
+    def renamed(cls, values: Any) -> Any:
+        """The same values, by the names that fields have now, parts of the recipe too.
+
+        Raises:
+            ValueError: a field is given by both its names.
+        """
+        if not isinstance(values, dict):
+            return values
+        both = [old for old, new in cls.OLD_NAMES.items() if old in values and new in values]
+        if both:
+            raise ValueError(f"{both[0]} is the older name of {cls.OLD_NAMES[both[0]]}: give one of them")
+        out = {cls.OLD_NAMES.get(name, name): value for name, value in values.items()}
+        for name, field in cls.model_fields.items():
+            if name in out and isinstance(field.annotation, type) and issubclass(field.annotation, _Strict):
+                out[name] = field.annotation.renamed(out[name])
+        return out
 
 
 Name = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(lambda name: clean(name))]
@@ -32,6 +58,8 @@ Speakers = Annotated[list[str], Field(max_length=100_000)]
 class NetConfig(_Strict):
     """Sizes of the generator (see :class:`mssync.nets.generator.GeneratorShape`)."""
 
+    OLD_NAMES = {"leak": "decay"}
+
     channels: int = Field(64, ge=4, le=1024)
     width: int = Field(128, ge=8, le=2048)
     hidden: int = Field(64, ge=4, le=1024)
@@ -39,25 +67,27 @@ class NetConfig(_Strict):
     window: int = Field(40, ge=2, le=1000)
     style_noise: int = Field(8, ge=0, le=256)
     noise: int = Field(8, ge=1, le=256)
-    leak: int = Field(20, ge=0, lt=1000)
+    decay: int = Field(20, ge=0, lt=1000)
     masks: Literal["softmax", "sigmoid"] = "softmax"
 
 
 class LossConfig(_Strict):
     """Weights of the losses (:mod:`mssync.training.objective`).
 
-    ``head`` to ``face`` are energy scores per group of columns, positions and speeds (``mouth`` weighs the expression
-    by how far it moves the lips, ``face`` all of it alike). ``mouth_spread`` scales the repulsion between two rollouts
-    of the mouth (1 = the proper score), from step ``mouth_spread_from`` on. ``synchrony`` has one weight per view, from
-    step ``synchrony_from`` on; with ``synchrony_up_to_real`` a rollout need agree no better than the real motion does.
-    ``adversarial`` and its discriminator set in at step ``adversarial_from``. ``supervised``, ``warm_up`` and
-    ``velocity`` are the paper's L2, warm-up reconstruction and velocity L1 (there 0.01, 0.001 and 0).
+    ``head`` to ``face`` are energy scores per group of columns, positions and velocities (``mouth`` weighs the
+    expression by how far it moves the lips, ``face`` all of it alike). ``mouth_spread`` scales the repulsion between
+    two rollouts of the mouth (1 = the proper score), from step ``mouth_spread_from`` on. ``synchrony`` has one weight
+    per view, from step ``synchrony_from`` on; with ``synchrony_up_to_real`` a rollout need agree no better than the
+    real motion does. ``adversarial`` and its discriminator set in at step ``adversarial_from``. ``supervised``,
+    ``warm_up`` and ``velocity`` are the paper's L2, warm-up reconstruction and velocity L1 (there 0.01, 0.001 and 0).
     """
 
+    OLD_NAMES = {"head_speed": "head_velocity", "mouth_speed": "mouth_velocity"}
+
     head: Weight = 0.4
-    head_speed: Weight = 0.25
+    head_velocity: Weight = 0.25
     mouth: Weight = 4.0
-    mouth_speed: Weight = 2.0
+    mouth_velocity: Weight = 2.0
     closure: Weight = 1.0
     # Below 1 two takes of one sentence move their lips more alike than two people would.
     mouth_spread: float = Field(1.0, ge=0, le=1)
@@ -103,15 +133,17 @@ class GeneratorConfig(_Strict):
     """``mssync train generator``: the whole recipe.
 
     ``warm_min`` to ``warm_max`` frames of each window are observed; ``nudge`` moves them off the real path; with
-    probability ``carry`` a rollout goes on from where an older one ended instead, and its first ``settle`` frames do
-    not count; ``memory``: share of the gradient that flows back through each step. ``augment``: other voices and rooms
-    (:mod:`mssync.training.data.augment`). ``motion_scale``: head motion times 1 +- this. ``patience``: dev probes
-    without a better one before the run stops; 0 never. ``sample_every``: steps between sample videos; 0 none.
+    probability ``carry`` a rollout goes on from where an older one ended instead, and its first ``burn_in`` frames do
+    not count; ``gradient_scale``: factor on the gradient that flows back through each step. ``augment``: other voices
+    and rooms (:mod:`mssync.training.data.augment`). ``motion_scale``: head motion times 1 +- this. ``patience``: dev
+    probes without a better one before the run stops; 0 never. ``sample_every``: steps between sample videos; 0 none.
     ``betas``, ``lr``: of Adam (the paper: 0, 0.999 and 2e-5, for days on a GPU). ``families``: how often each family
     is drawn; one that is not named is not trained on; where none is named all weigh alike. ``init``: the shipped
     model, model folder or run that a new run goes on from; nothing: from random weights. ``steps`` may be 0 then:
     nothing is trained.
     """
+
+    OLD_NAMES = {"settle": "burn_in", "memory": "gradient_scale"}
 
     name: Name = "own"
     release: Name = "0.1"
@@ -124,8 +156,8 @@ class GeneratorConfig(_Strict):
     warm_max: int = Field(32, ge=1, le=1024)
     nudge: float = Field(0.4, ge=0, le=100)
     carry: float = Field(0.6, ge=0, le=1)
-    settle: int = Field(8, ge=0, le=1024)
-    memory: float = Field(0.93, gt=0, le=1)
+    burn_in: int = Field(8, ge=0, le=1024)
+    gradient_scale: float = Field(0.93, gt=0, le=1)
     lr: Rate = 1e-3
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(gt=0, lt=1)]] = (0.9, 0.99)
     families: Families = {}
@@ -149,28 +181,30 @@ class GeneratorConfig(_Strict):
         half = self.frames // 2
         if self.warm_min > min(self.warm_max, half):
             raise ValueError(f"warm_min must be at most warm_max and half of frames, which is {half}")
-        if self.settle > half:
-            raise ValueError(f"settle must be at most half of frames, which is {half}")
+        if self.burn_in > half:
+            raise ValueError(f"burn_in must be at most half of frames, which is {half}")
         return self
 
 
 class SyncerConfig(_Strict):
     """``mssync train syncer``: one recipe for every view and level of a pyramid.
 
-    ``ear``: ``bands`` hears the generator's 26 filterbank bands, ``mel`` the judges' log-mel. ``clips`` x ``windows``
-    pairs make a batch. ``shift`` is the size of a constant added to a clip's expression columns, so that a resting face
-    tells nothing; ``centred`` names the views from which the head's place is hidden and only its moving left;
-    ``head_scale`` is the spread (in logarithms) of a clip's head motion, so that a still head may count as well,
-    ``head_drop`` the share of clips whose head columns are hidden, so that lips count without them;
-    ``motion_noise`` is in standard deviations of each column. ``families_of`` replaces ``families`` for a view. Of
-    ``folds`` groups of speakers (a speaker with more than 200 clips is split by clip) the group ``leave_out`` is not
-    trained on. ``patience``: dev probes without a better one before a level stops; 0 never.
+    ``features``: audio features, ``bands`` (the generator's 26 filterbank bands) or ``mel`` (the judges' log-mel).
+    ``clips`` x ``windows`` pairs make a batch. ``shift`` is the size of a constant added to a clip's expression
+    columns, so that a resting face tells nothing; ``centred`` names the views from which the head's place is hidden
+    and only its moving left; ``head_scale`` is the spread (in logarithms) of a clip's head motion, so that a still
+    head may count as well, ``head_drop`` the share of clips whose head columns are hidden, so that lips count without
+    them; ``motion_noise`` is in standard deviations of each column. ``families_of`` replaces ``families`` for a view.
+    Of ``folds`` groups of speakers (a speaker with more than 200 clips is split by clip) the group ``leave_out`` is
+    not trained on. ``patience``: dev probes without a better one before a level stops; 0 never.
     """
+
+    OLD_NAMES = {"ear": "features"}
 
     name: Name = "syncer"
     release: Name = "0.1"
     seed: Seed = 0
-    ear: Literal["bands", "mel"] = "bands"
+    features: Literal["bands", "mel"] = "bands"
     views: list[View] = Field(["lips", "head", "all"], min_length=1, max_length=len(VIEWS))
     levels: list[Annotated[int, Field(ge=0, le=3)]] = Field([0, 1, 2, 3], min_length=1, max_length=4)
     steps: Steps = 3000

@@ -19,7 +19,7 @@ from torch import Tensor
 from mssync.errors import InputError
 from mssync.files import make_folder
 from mssync.motion.mesh import MeshSpace
-from mssync.motion.noise import BURN_IN, settled, smooth
+from mssync.motion.noise import BURN_IN, burned_in, smooth
 from mssync.nets.discriminator import DiscriminatorShape, WindowDiscriminator, hinge_real_fake
 from mssync.nets.generator import CONTEXT_FRAMES, LOOKAHEAD_FRAMES, Generator, GeneratorShape, RolloutState
 from mssync.speech.features import BANDS, STEPS_PER_FRAME
@@ -32,6 +32,7 @@ from mssync.training.checkpoint import (
     restore_adam,
     save_checkpoint,
     save_tensors,
+    sizes,
 )
 from mssync.training.config import GeneratorConfig
 from mssync.training.data.augment import SoundAugment
@@ -88,7 +89,7 @@ class Trainer:
             self.facts = start.facts if start else Facts.of(train)
         shape = GeneratorShape(
             motion=d, bands=BANDS, channels=n.channels, width=n.width, hidden=n.hidden,
-            branch=n.branch, window=n.window, style=2 + n.style_noise, noise=n.noise, leak=n.leak,
+            branch=n.branch, window=n.window, style=2 + n.style_noise, noise=n.noise, decay=n.decay,
             sigmoid=int(n.masks == "sigmoid"),
         )  # fmt: skip
         self.net = Generator(shape).to(self.device)
@@ -121,38 +122,39 @@ class Trainer:
 
     def _rollouts(self, batch: Window) -> Rollouts:
         c, dev, g = self.config, self.device, self.noise
-        real = torch.as_tensor(batch.motion, device=dev) / self.scales
-        amount = 1 + (torch.rand(len(real), 1, 1, generator=g).to(dev) * 2 - 1) * c.motion_scale
-        real = torch.cat([real[..., :HEAD_COLUMNS] * amount, real[..., HEAD_COLUMNS:]], 2)
-        sound = torch.as_tensor(batch.sound, device=dev)
-        b, n = real.shape[:2]
+        reference = torch.as_tensor(batch.motion, device=dev) / self.scales
+        amount = 1 + (torch.rand(len(reference), 1, 1, generator=g).to(dev) * 2 - 1) * c.motion_scale
+        reference = torch.cat([reference[..., :HEAD_COLUMNS] * amount, reference[..., HEAD_COLUMNS:]], 2)
+        features = torch.as_tensor(batch.sound, device=dev)
+        b, n = reference.shape[:2]
         energy = torch.as_tensor((batch.energy - self.facts.energy_mean) / self.facts.energy_std, device=dev)
         with torch.autocast(dev.type, torch.bfloat16, enabled=dev.type == "cuda"):
-            levels = self.net.sound(self.augment(sound)).float()
+            levels = self.net.sound(self.augment(features)).float()
         levels = torch.cat([levels, levels])
         style = torch.randn(2 * b, 1, c.net.style_noise, generator=g).to(dev)
         fresh = smooth_noise(2 * b, n, c.net.noise, g).to(dev)
         extra = torch.cat([torch.cat([energy, energy])[:, None].expand(-1, n, -1), style.expand(-1, n, -1), fresh], 2)
         if float(torch.rand(1, generator=g)) < c.carry and self.carry is not None:
-            # From where earlier rollouts ended, on new sound: the net meets its own long-run poses and must still
+            # From where earlier rollouts ended, on new audio: the net meets its own long-run poses and must still
             # move as people do, so it learns not to drift.
-            made, end = self.net.rollout(self.carry, levels, extra, memory=c.memory)
-            skip, warm = c.settle, 0
+            generated, end = self.net.rollout(self.carry, levels, extra, gradient_scale=c.gradient_scale)
+            burn_in, warm_up = c.burn_in, 0
         else:
-            skip = warm = int(torch.randint(c.warm_min, min(c.warm_max, n // 2) + 1, (1,), generator=g))
+            burn_in = warm_up = int(torch.randint(c.warm_min, min(c.warm_max, n // 2) + 1, (1,), generator=g))
             # The observed frames are nudged off the real path: the net learns to come back.
-            nudge = torch.randn(2 * b, 1, real.shape[2], generator=g).to(dev) * c.nudge
+            nudge = torch.randn(2 * b, 1, reference.shape[2], generator=g).to(dev) * c.nudge
             nudge[..., HEAD_COLUMNS:] *= 0.3
-            seen = torch.cat([real, real])[:, :skip] + nudge
-            made, end = self.net.rollout(self.net.start(2 * b, seen[:, 0]), levels, extra, real=seen, memory=c.memory)
+            observed = torch.cat([reference, reference])[:, :burn_in] + nudge
+            start = self.net.start(2 * b, observed[:, 0])
+            generated, end = self.net.rollout(start, levels, extra, observed, gradient_scale=c.gradient_scale)
         self.carry = end.detached()
-        heard = sound[:, CONTEXT_FRAMES * STEPS_PER_FRAME : (CONTEXT_FRAMES + n) * STEPS_PER_FRAME]
-        return Rollouts(made[:b], made[b:], real, heard, skip, warm)
+        features = features[:, CONTEXT_FRAMES * STEPS_PER_FRAME : (CONTEXT_FRAMES + n) * STEPS_PER_FRAME]
+        return Rollouts(generated[:b], generated[b:], reference, features, burn_in, warm_up)
 
-    def _teach_critic(self, made: Rollouts) -> dict[str, float]:
+    def _train_critic(self, rollouts: Rollouts) -> dict[str, float]:
         """One step of the discriminator on the same rollouts."""
-        real = self.critic(made.seen_real)
-        fake = self.critic(made.seen(made.first).detach())
+        real = self.critic(rollouts.discriminated_reference)
+        fake = self.critic(rollouts.discriminated(rollouts.first).detach())
         loss = hinge_real_fake(real, fake)
         self.critic_optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -172,13 +174,13 @@ class Trainer:
         c = self.config
         for group in self.optimizer.param_groups:
             group["lr"] = c.lr * _schedule(self.step, c.steps)
-        made = self._rollouts(next(self.batches))
+        rollouts = self._rollouts(next(self.batches))
         numbers: dict[str, float] = {}
-        fighting = c.loss.adversarial > 0 and self.step >= c.loss.adversarial_from
-        if fighting:
-            numbers = self._teach_critic(made)
+        adversarial = c.loss.adversarial > 0 and self.step >= c.loss.adversarial_from
+        if adversarial:
+            numbers = self._train_critic(rollouts)
             self.critic.requires_grad_(False)
-        loss, parts = self.objective(made, self.step, self.critic if fighting else None)
+        loss, parts = self.objective(rollouts, self.step, self.critic if adversarial else None)
         if not torch.isfinite(loss):
             raise InputError(f"Training diverged at step {self.step}; lower `lr` in the recipe and start again.")
         self.optimizer.zero_grad()
@@ -261,9 +263,11 @@ class Trainer:
         save_checkpoint(self.out, CHECKPOINT, tensors, state)
 
     def _resume(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
-        if state.get("shape") != self.net.shape.as_dict():
+        with foreign(self.out):
+            same = GeneratorShape.of(sizes(state["shape"])) == self.net.shape
+        if not same:
             raise InputError(f"{self.out} holds a run with other net sizes; choose another folder for this recipe.")
-        same_recipe(self.out, state.get("config"), self.config.model_dump(mode="json"))
+        same_recipe(self.out, GeneratorConfig.renamed(state.get("config")), self.config.model_dump(mode="json"))
         path = self.out / f"{CHECKPOINT}.safetensors"
         load_weights(self.net, part_of(tensors, "net"), path)
         load_weights(self.critic, part_of(tensors, "critic"), path)
@@ -282,9 +286,9 @@ class Trainer:
 
 
 def smooth_noise(batch: int, frames: int, columns: int, generator: torch.Generator) -> Tensor:
-    """Noise ``(batch, frames, columns)`` of the runtime's kind (:mod:`mssync.motion.noise`), long since started."""
+    """Noise ``(batch, frames, columns)`` of the runtime's kind (:mod:`mssync.motion.noise`), after its burn-in."""
     white = torch.randn(BURN_IN + frames, batch, columns, generator=generator).numpy()
-    made, _ = smooth(white[BURN_IN:], settled(white[:BURN_IN]))
+    made, _ = smooth(white[BURN_IN:], burned_in(white[:BURN_IN]))
     return torch.from_numpy(made).transpose(0, 1)
 
 

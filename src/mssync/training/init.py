@@ -120,7 +120,7 @@ def load_run(run: Path) -> Start:
         raise InputError(f"The run in {run} was stopped before its end; run the same `mssync train generator` again.")
     data, space = load_json(run / "data.json"), MeshSpace.load(run / "space.npz")
     with foreign(run):
-        net = Generator(GeneratorShape(**sizes(state["shape"]))).eval()
+        net = Generator(GeneratorShape.of(sizes(state["shape"]))).eval()
         facts = Facts.from_json(state["facts"], net.shape.motion)
         title = clean(f"{state['config']['name']} {state['config']['release']}")
         measured = {k: data[k] for k in MEASURED}
@@ -142,7 +142,7 @@ def load_run(run: Path) -> Start:
 def _of_model(model: Model) -> Start:
     manifest = model.manifest
     with foreign(model.folder):
-        net = Generator(GeneratorShape(**sizes(manifest["shape"]))).eval()
+        net = Generator(GeneratorShape.of(sizes(manifest["shape"]))).eval()
         style = manifest["style"]
         facts = Facts.from_json(
             {**style, "style_default": style["default"], "scales": manifest["scales"]}, net.shape.motion

@@ -1,8 +1,8 @@
-"""Everything a generator is asked for, as one weighted sum with a name for every part.
+"""The training objective of the generator: a weighted sum of named losses.
 
-Energy scores (:mod:`mssync.training.losses`) hold two rollouts against the real motion; the synchrony loss of MS-Sync
-(arXiv 2307.03270) asks a frozen pyramid of syncers; the window discriminator asks whether motion is alive; the paper's
-supervised L2, warm-up reconstruction and velocity L1 cost nothing where their weight is 0.
+Energy scores (:mod:`mssync.training.losses`) of two rollouts against the reference motion, the synchrony loss of
+MS-Sync (arXiv 2307.03270) from a frozen pyramid of syncers, the adversarial loss of the window discriminator, and the
+paper's supervised L2, warm-up reconstruction and velocity L1. A loss of weight 0 is not computed.
 """
 
 from __future__ import annotations
@@ -29,39 +29,39 @@ Array = NDArray[np.float32]
 HEAD_WINDOWS: Final = (5, 10, 20, 40)
 MOUTH_WINDOWS: Final = (1, 5, 20)
 CLOSURE_SOFTNESS: Final = 0.02  # inter-ocular distances
-OBSERVED: Final = 5  # frames of the start that the discriminator sees before what was generated
+OBSERVED: Final = 5  # observed frames that the discriminator sees before the generated ones
 
 
 @dataclass(frozen=True)
 class Rollouts:
-    """What one training step made, all normalised.
+    """Two rollouts and their reference, all normalised.
 
     Attributes:
         first, second: ``(B, N, D)`` two rollouts of the same windows.
-        real: ``(B, N, D)``.
-        sound: ``(B, 4 N, bands)`` of the same frames, as recorded.
-        skip: frames at the start that do not count.
-        warm: of them were observed (the outputs there are one-step guesses); 0 when the rollout went on from an older
-        one.
+        reference: ``(B, N, D)``.
+        features: ``(B, 4 N, bands)`` audio features of the same frames, not augmented.
+        burn_in: frames at the start that no loss counts.
+        warm_up: how many of them were observed (outputs there are one-step predictions); 0 when the rollout continues
+            an older one.
     """
 
     first: Tensor
     second: Tensor
-    real: Tensor
-    sound: Tensor
-    skip: int
-    warm: int
+    reference: Tensor
+    features: Tensor
+    burn_in: int
+    warm_up: int
 
-    def seen(self, which: Tensor) -> Tensor:
-        """A rollout as the discriminator sees it: the last observed frames, then what was generated."""
-        start = max(0, self.skip - OBSERVED)
-        before = self.real if self.warm else which
-        return torch.cat([before[:, start : self.skip], which[:, self.skip :]], 1)
+    def discriminated(self, rollout: Tensor) -> Tensor:
+        """Input of the discriminator for a rollout: the last observed frames, then the generated ones."""
+        start = max(0, self.burn_in - OBSERVED)
+        before = self.reference if self.warm_up else rollout
+        return torch.cat([before[:, start : self.burn_in], rollout[:, self.burn_in :]], 1)
 
     @property
-    def seen_real(self) -> Tensor:
-        """The real motion over the same frames."""
-        return self.real[:, max(0, self.skip - OBSERVED) :]
+    def discriminated_reference(self) -> Tensor:
+        """Input of the discriminator for the reference: the same frames."""
+        return self.reference[:, max(0, self.burn_in - OBSERVED) :]
 
 
 class Objective:
@@ -71,7 +71,7 @@ class Objective:
         config: weights.
         space: fitted motion space.
         scales: ``(D,)``.
-        train: samples, for the usual size of speeds.
+        train: samples, for the spread of velocities.
         teachers: frozen syncers, or None.
         device: where tensors live.
     """
@@ -89,7 +89,7 @@ class Objective:
         lips = list(topo.LIPS_OUTER + topo.LIPS_INNER)
         reach = np.linalg.norm(space.basis[:, lips].reshape(len(space.basis), -1), axis=1)
         k = HEAD_COLUMNS + len(reach)
-        # Expression columns count by how far they move the lips; speeds by their own spread.
+        # Expression columns count by how far they move the lips; velocities by their own spread.
         mouth = np.concatenate([reach / reach.max() * scales[HEAD_COLUMNS:k], [2.0]])
         steps = [(np.diff(s.motion / scales, axis=0) ** 2).mean(0) for s in train if len(s.motion) > 2]
 
@@ -97,35 +97,36 @@ class Objective:
             return torch.as_tensor(x, dtype=torch.float32, device=device)
 
         self.scales, self.mouth = tensor(scales), tensor(mouth)
-        self.speed = tensor(1.0 / np.sqrt(np.mean(steps, axis=0) + 1e-6))
+        self.velocity_scale = tensor(1.0 / np.sqrt(np.mean(steps, axis=0) + 1e-6))
 
     def __call__(
-        self, made: Rollouts, step: int, discriminator: WindowDiscriminator | None
+        self, rollouts: Rollouts, step: int, discriminator: WindowDiscriminator | None
     ) -> tuple[Tensor, dict[str, float]]:
-        """Total and the parts, already weighed."""
+        """The total, and each loss times its weight by name."""
         c = self.config
-        n = made.skip
-        a, b, y = made.first[:, n:], made.second[:, n:], made.real[:, n:]
+        n = rollouts.burn_in
+        a, b, y = rollouts.first[:, n:], rollouts.second[:, n:], rollouts.reference[:, n:]
         parts = self._energy(a, b, y, c.mouth_spread if step >= c.mouth_spread_from else 1.0)
         if c.supervised > 0:
             parts["supervised"] = c.supervised * ((a - y).square().mean() + (b - y).square().mean()) / 2
         if c.velocity > 0:
-            parts["velocity"] = c.velocity * (self._rate(a) - self._rate(y)).abs().mean()
-        if c.warm_up > 0 and made.warm > 1:
-            guess, was = made.first[:, 1 : made.warm], made.real[:, 1 : made.warm]
-            parts["warm_up"] = c.warm_up * (guess - was).square().mean()
+            parts["velocity"] = c.velocity * (self._velocity(a) - self._velocity(y)).abs().mean()
+        if c.warm_up > 0 and rollouts.warm_up > 1:
+            observed = slice(1, rollouts.warm_up)
+            difference = rollouts.first[:, observed] - rollouts.reference[:, observed]
+            parts["warm_up"] = c.warm_up * difference.square().mean()
         if self.teachers is not None and step >= c.synchrony_from:
-            sound = made.sound[:, 4 * n :]
+            features = rollouts.features[:, 4 * n :]
             parts |= self.teachers.loss(
-                torch.cat([a, b]), torch.cat([y, y]), torch.cat([sound, sound]), up_to_real=c.synchrony_up_to_real
+                torch.cat([a, b]), torch.cat([y, y]), torch.cat([features, features]), up_to_real=c.synchrony_up_to_real
             )
         if discriminator is not None:
-            parts["adversarial"] = c.adversarial * hinge_fooled(discriminator(made.seen(made.first)))
+            parts["adversarial"] = c.adversarial * hinge_fooled(discriminator(rollouts.discriminated(rollouts.first)))
         total = torch.stack(list(parts.values())).sum()
         return total, {k: float(v.detach()) for k, v in parts.items()}
 
-    def _rate(self, x: Tensor) -> Tensor:
-        return (x[:, 1:] - x[:, :-1]) * self.speed
+    def _velocity(self, x: Tensor) -> Tensor:
+        return (x[:, 1:] - x[:, :-1]) * self.velocity_scale
 
     def _energy(self, a: Tensor, b: Tensor, y: Tensor, beta: float) -> dict[str, Tensor]:
         w = self.config
@@ -135,16 +136,16 @@ class Objective:
         def lips(x: Tensor) -> Tensor:
             return x[..., mouth] * self.mouth
 
-        def shut(x: Tensor) -> Tensor:
+        def closed(x: Tensor) -> Tensor:
             return closeness(x[..., -5:-4] * self.scales[-5], CLOSURE_SOFTNESS)
 
-        ra, rb, ry = self._rate(a), self._rate(b), self._rate(y)
+        va, vb, vy = self._velocity(a), self._velocity(b), self._velocity(y)
         return {
             "head": w.head * sum_of(energy_score, a, b, y, (turn, shift), HEAD_WINDOWS),
-            "head_speed": w.head_speed * sum_of(energy_score, ra, rb, ry, (turn, shift), HEAD_WINDOWS),
+            "head_velocity": w.head_velocity * sum_of(energy_score, va, vb, vy, (turn, shift), HEAD_WINDOWS),
             "mouth": w.mouth * energy_score(lips(a), lips(b), lips(y), MOUTH_WINDOWS, beta),
-            "mouth_speed": w.mouth_speed * energy_score(lips(ra), lips(rb), lips(ry), (1, 5), beta),
-            "closure": w.closure * energy_score(shut(a), shut(b), shut(y), (1, 5), beta),
+            "mouth_velocity": w.mouth_velocity * energy_score(lips(va), lips(vb), lips(vy), (1, 5), beta),
+            "closure": w.closure * energy_score(closed(a), closed(b), closed(y), (1, 5), beta),
             "face": w.face * energy_score(a[..., face], b[..., face], y[..., face], (1, 20)),
             "eyes": w.eyes * energy_score(a[..., eyes], b[..., eyes], y[..., eyes], (1, 10)),
         }

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mssync.motion.noise import BURN_IN, settled, smooth
+from mssync.motion.noise import BURN_IN, burned_in, smooth
 from mssync.nets.generator import BLOCK_FRAMES, CONTEXT_FRAMES, LOOKAHEAD_FRAMES, Generator
 from mssync.training.data.samples import Sample, cut
 from mssync.training.teachers import SyncTeachers
@@ -31,12 +31,12 @@ def generate(net: Generator, scale: Array, style: Array, samples: Sequence[Sampl
     fixed = torch.cat([fixed, torch.randn(b, shape.style - len(style), generator=draw)], 1)
     frames += BLOCK_FRAMES
     white = torch.randn(BURN_IN + frames, b, shape.noise, generator=draw).numpy()
-    fresh = torch.from_numpy(smooth(white[BURN_IN:], settled(white[:BURN_IN]))[0]).transpose(0, 1)
+    fresh = torch.from_numpy(smooth(white[BURN_IN:], burned_in(white[:BURN_IN]))[0]).transpose(0, 1)
     extra = torch.cat([fixed[:, None].expand(-1, frames, -1), fresh], 2).to(like.device)
     levels = net.sound(torch.as_tensor(sound, device=like.device))
     # As at run time: the photo's pose is held for one block before the net is let go.
     held = torch.zeros(b, BLOCK_FRAMES, shape.motion, device=like.device)
-    made, _ = net.rollout(net.start(b), levels, extra, real=held)
+    made, _ = net.rollout(net.start(b), levels, extra, held)
     return np.asarray(made[:, BLOCK_FRAMES:].cpu().numpy() * scale, np.float32)
 
 

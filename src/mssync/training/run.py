@@ -92,7 +92,7 @@ def train_syncer(
     torch.set_num_threads(config.threads)
     entries = chosen_clips(clips, listing, out, config.skip_speakers)
     space = checked_space(space_path, clips, entries)
-    train, dev = load_samples(space, clips, entries, mirror=config.mirror, ear=config.ear)
+    train, dev = load_samples(space, clips, entries, mirror=config.mirror, features=config.features)
     keep_list(out, listing, entries)
     crowd = Counter(s.entry.speaker for s in train)
     crowded = {k for k, n in crowd.items() if n > CROWDED}
@@ -110,7 +110,7 @@ def train_syncer(
             nets[trainer.name], numbers[trainer.name] = trainer.best_net(), trainer.numbers
     used = {s.entry.name for s in train}
     facts = {
-        "name": config.name, "release": config.release, "ear": config.ear, "views": config.views,
+        "name": config.name, "release": config.release, "features": config.features, "views": config.views,
         "levels": config.levels, "space": space_mark(space_path), "recipe": config.model_dump(), "dev": numbers,
         "data": {
             "manifest_sha256": manifest_hash(clips, [e for e in entries if e.name in used]),

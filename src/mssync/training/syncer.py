@@ -35,7 +35,7 @@ from mssync.training.data.samples import Sample
 Array = NDArray[np.float32]
 Report = Callable[[int, dict[str, float]], None]
 
-# One natural logarithm of energy in the units of each ear (see the features' own modules).
+# One natural logarithm of energy in the units of each kind of features (see the features' own modules).
 NAT: Final = {"bands": 1 / 2.7, "mel": 10 / np.log(10) / 60}
 CENTRED: Final[dict[View, int]] = {
     "lips": 0, "head": 3, "all": len(HEAD_NAMES), "pitch": 1, "yaw": 1, "roll": 1, "shift": 3,
@@ -130,7 +130,7 @@ class SyncerTrainer:
         self.net = Syncer(shape, config.dropout).to(self.device)
         self.rng = np.random.default_rng(seed)
         self.draw = torch.Generator().manual_seed(seed)
-        self.augment = SoundAugment(shape.bands, config.augment, NAT[config.ear], self.draw)
+        self.augment = SoundAugment(shape.bands, config.augment, NAT[config.features], self.draw)
         self.optimizer = torch.optim.AdamW(
             self.net.parameters(), lr=config.lr, betas=(0.9, 0.99), weight_decay=config.weight_decay
         )

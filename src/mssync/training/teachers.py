@@ -14,6 +14,7 @@ from mssync.motion.syncers import SyncerPyramid
 from mssync.nets.syncer import Syncer, SyncerShape, coarser, synchrony
 from mssync.speech.features import BANDS
 from mssync.training.checkpoint import foreign, load_checkpoint, load_weights, part_of, sha256, sizes
+from mssync.training.config import SyncerConfig
 from mssync.training.graphs import fill, graph_weights
 from mssync.training.syncer import CENTRED
 
@@ -22,7 +23,7 @@ class SyncTeachers:
     """The frozen syncers.
 
     Args:
-        folder: of ``mssync train syncer`` with the recipe's ear ``bands``: the run itself, or what it exported.
+        folder: of ``mssync train syncer`` with the recipe's features ``bands``: the run itself, or what it exported.
         space: motion space.
         scales: ``(D,)`` of the normalised motion.
         weights: per view; views of weight 0 are not loaded.
@@ -86,7 +87,7 @@ def load_syncer(folder: Path, view: View, level: int) -> tuple[Syncer, Path]:
     """One syncer and the file that it comes from: the run's own weights, or else the exported graph.
 
     Raises:
-        InputError: there is none, or it hears what judges hear.
+        InputError: there is none, or its features are those of judges.
         AssetError: the exported one is damaged.
     """
     name = f"{view}-{level}"
@@ -95,9 +96,10 @@ def load_syncer(folder: Path, view: View, level: int) -> tuple[Syncer, Path]:
     if found is not None:
         path = folder / f"{name}.safetensors"
         with foreign(path):
-            ear, shape = found[1]["config"]["ear"], SyncerShape(**sizes(found[1]["shape"]))
+            config = SyncerConfig.renamed(found[1]["config"])
+            features, shape = config["features"], SyncerShape(**sizes(found[1]["shape"]))
             net = Syncer(shape)
-        if ear != "bands":
+        if features != "bands":
             raise InputError(judges)
         load_weights(net, part_of(found[0], "best"), path)
         return net, path
@@ -108,7 +110,7 @@ def load_syncer(folder: Path, view: View, level: int) -> tuple[Syncer, Path]:
             "--syncers to learn from the shipped ones."
         )
     pyramid = SyncerPyramid.load(folder)
-    if pyramid.ear != "bands":
+    if pyramid.features != "bands":
         raise InputError(judges)
     data = path.read_bytes()
     with foreign(path):

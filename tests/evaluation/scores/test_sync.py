@@ -52,7 +52,7 @@ def test_what_belongs_stands_above_what_does_not() -> None:
 
 def test_shipped_judge_is_whole_and_small() -> None:
     judge = SyncerPyramid.load()
-    assert judge.views == ("lips", "head", "all") and judge.levels == (0, 1, 2, 3) and judge.ear == "mel"
+    assert judge.views == ("lips", "head", "all") and judge.levels == (0, 1, 2, 3) and judge.features == "mel"
     assert sum(p.stat().st_size for p in JUDGE.iterdir()) <= 8_000_000
     for view in judge.views:
         assert np.isfinite(stranger(judge, view, 3)).all()
@@ -119,8 +119,10 @@ def test_log_mel_follows_the_sound() -> None:
         {"levels": [0, -1]},
         {"levels": [0, 10**9]},
         {"levels": None},
-        {"ear": 3},
-        {"ear": ["mel"]},
+        {"features": 3},
+        {"features": ["mel"]},
+        {"features": "ears"},
+        {"ear": 3},  # the older name
         {"files": []},
         {"files": {}},
         {"files": {"../../secret": "0"}},

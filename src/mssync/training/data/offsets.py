@@ -59,7 +59,7 @@ def settle(folder: Path, syncer: Path | None, update: Update = lambda done, tota
         view: View = "lips" if "lips" in pyramid.views else "all"
         for done, name in enumerate(names, 1):
             clip = load_clip(folder / (name + ".npz"), name)
-            sound = clip.sound if pyramid.ear == "bands" else clip.mel
+            sound = clip.sound if pyramid.features == "bands" else clip.mel
             curve = pyramid.curve(clip.motion, sound, view, 0)
             if curve is not None:
                 good = clear(curve)

@@ -22,7 +22,7 @@ from mssync.training.data.index import Record, read_report
 from mssync.training.data.listing import Entry, family_weights
 
 Array = NDArray[np.float32]
-Ear = Literal["bands", "mel"]
+Features = Literal["bands", "mel"]
 
 HEAD_COLUMNS: Final = len(HEAD_NAMES)
 SILENT_FEATURE: Final = FEATURE_RANGE[0]
@@ -89,12 +89,12 @@ def load_clips(folder: Path, entries: Sequence[Entry]) -> list[tuple[Entry, Clip
     return [(e, load_clip(folder / (e.name + ".npz"), e.name), r) for e, r in good]
 
 
-def make_sample(entry: Entry, clip: Clip, record: Record, *, ear: Ear = "bands") -> Sample:
+def make_sample(entry: Entry, clip: Clip, record: Record, *, features: Features = "bands") -> Sample:
     """Smooth a clip's motion (3-frame average as in the paper), take its blinks out, align sound and picture."""
     motion = smoothed(clip.motion)
     lids = slice(motion.shape[1] - 4, motion.shape[1] - 2)
     motion[:, lids] = without_blinks(motion[:, lids])
-    sound = clip.sound if ear == "bands" else clip.mel
+    sound = clip.sound if features == "bands" else clip.mel
     plain = Sample(entry, motion, sound, clip.speech, clip.valid, clip_energy(motion), clip.bilabial)
     return aligned(plain, record.offset or 0)
 
@@ -105,7 +105,7 @@ def mirrored(sample: Sample, matrix: Array) -> Sample:
 
 
 def load_samples(
-    space: MeshSpace, folder: Path, entries: Sequence[Entry], *, mirror: bool, ear: Ear = "bands"
+    space: MeshSpace, folder: Path, entries: Sequence[Entry], *, mirror: bool, features: Features = "bands"
 ) -> tuple[list[Sample], list[Sample]]:
     """Train and dev samples; every train sample is followed by its mirror image when ``mirror`` is set.
 
@@ -120,7 +120,7 @@ def load_samples(
             raise InputError(
                 f"The clips in {folder} were made with another motion space; run `mssync preprocess` again."
             )
-        sample = make_sample(entry, clip, record, ear=ear)
+        sample = make_sample(entry, clip, record, features=features)
         if entry.split == "train":
             train += [sample, mirrored(sample, matrix)] if mirror else [sample]
         elif entry.split == "dev":
