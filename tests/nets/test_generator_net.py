@@ -67,6 +67,21 @@ def test_look_ahead_is_below_half_a_second(net: Generator) -> None:
     assert 0 < farthest * 0.01 + 0.0175 < 0.5
 
 
+def test_pose_t_is_made_of_the_audio_at_the_start_of_frame_t_plus_one(net: Generator) -> None:
+    """What old weights mean: row t of level 0 is centred there, and a rollout takes row t for pose t."""
+    sound = _sound(16).requires_grad_()
+    levels = net.sound(sound)
+    for t in (0, 7, 15):
+        (grad,) = torch.autograd.grad(levels[:, t, 0].square().mul(PROBE).sum(), sound, retain_graph=True)
+        heard = grad.abs().sum((0, 2)).nonzero()[:, 0]
+        centre = STEPS_PER_FRAME * (CONTEXT_FRAMES + t + 1)
+        assert (int(heard.min()), int(heard.max())) == (centre - 12, centre + 12)
+    rows = levels.detach().requires_grad_()
+    poses, _ = net.rollout(net.start(1), rows, torch.zeros(1, 16, SMALL.style + SMALL.noise))
+    (grad,) = torch.autograd.grad(poses[:, 7].square().sum(), rows)
+    assert grad.abs().sum((0, 2, 3)).nonzero()[:, 0].tolist() == list(range(8))
+
+
 def test_each_level_hears_farther_back(net: Generator) -> None:
     sound = _sound(8).requires_grad_()
     levels = net.sound(sound)

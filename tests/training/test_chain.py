@@ -230,6 +230,16 @@ def test_resumed_run_equals_an_unbroken_one(run: Path, videos: Path, clips: Path
         assert bool((a == b).all()), name
 
 
+def test_nudged_starts_reach_the_discriminator(run: Path, videos: Path, tmp_path: Path) -> None:
+    space = MeshSpace.load(run / "space.npz")
+    train, dev = load_samples(space, run / "clips", read_list(videos / "clips.csv"), mirror=True)
+    trainer = Trainer(load_config(run / "recipe.yaml", GeneratorConfig), space, train, dev, tmp_path / "run")
+    rollouts = trainer._rollouts(next(trainer.batches))
+    assert rollouts.observed is not None and rollouts.observed.shape[1] == rollouts.warm_up > 0
+    nudge = rollouts.observed - rollouts.reference[:, : rollouts.warm_up]
+    assert float(nudge.abs().mean()) > 0.05 and float((nudge - nudge[:, :1]).abs().max()) < 1e-4
+
+
 def test_run_folder_of_another_shape_is_refused(run: Path, videos: Path, clips: Path) -> None:
     (run / "other.yaml").write_text(RECIPE.replace("width: 16", "width: 24"))
     words: tuple[tuple[str, Path | None], ...] = (

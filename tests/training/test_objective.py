@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,17 @@ def test_nearer_motion_costs_less_and_gradients_flow(space: MeshSpace, syncers: 
     assert far.first.grad is not None and torch.isfinite(far.first.grad).all()
     # What was observed does not count, but for the one-step guesses.
     assert float(far.first.grad[:, 0].abs().sum()) == 0.0 and float(far.first.grad[:, 20].abs().sum()) > 0
+
+
+def test_the_discriminator_sees_the_frames_that_a_rollout_went_out_from() -> None:
+    plain = _rollouts(0.5)
+    nudged = replace(plain, observed=plain.reference[:, :8] + 3.0)
+    assert torch.equal(nudged.discriminated[:, :5], plain.reference[:, 3:8] + 3.0)
+    assert torch.equal(nudged.discriminated[:, 5:], plain.first[:, 8:])
+    assert torch.equal(plain.discriminated[:, :5], plain.reference[:, 3:8])
+    carried = replace(plain, warm_up=0)
+    assert torch.equal(carried.discriminated, plain.first[:, 3:])
+    assert torch.equal(nudged.discriminated_reference, plain.reference[:, 3:])
 
 
 def test_synchrony_up_to_real_asks_no_more_than_people_give(space: MeshSpace, syncers: Path) -> None:

@@ -130,7 +130,8 @@ class SoundEncoder(nn.Module):
     def forward(self, sound: Tensor) -> Tensor:
         """``(B, 4 (48 + N + 12), bands)`` with N a multiple of 8 -> ``(B, N, levels, C)``.
 
-        Row t holds the levels at frame t + 1 (the paper's audio index).
+        Row t holds the levels at the start of frame t + 1, and pose t of a rollout is made of it: one frame more of
+        look-ahead than in the paper, where pose t + 1 is made of audio t + 1.
         """
         n = sound.shape[1] // STEPS_PER_FRAME - CONTEXT_FRAMES - LOOKAHEAD_FRAMES
         # Column j of level 0 sees steps 4j .. 4j+24: it stands for frame j + 3.

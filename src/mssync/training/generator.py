@@ -138,7 +138,7 @@ class Trainer:
             # From where earlier rollouts ended, on new audio: the net meets its own long-run poses and must still
             # move as people do, so it learns not to drift.
             generated, end = self.net.rollout(self.carry, levels, extra, gradient_scale=c.gradient_scale)
-            burn_in, warm_up = c.burn_in, 0
+            burn_in, warm_up, nudged = c.burn_in, 0, None
         else:
             burn_in = warm_up = int(torch.randint(c.warm_min, min(c.warm_max, n // 2) + 1, (1,), generator=g))
             # The observed frames are nudged off the real path: the net learns to come back.
@@ -147,14 +147,15 @@ class Trainer:
             observed = torch.cat([reference, reference])[:, :burn_in] + nudge
             start = self.net.start(2 * b, observed[:, 0])
             generated, end = self.net.rollout(start, levels, extra, observed, gradient_scale=c.gradient_scale)
+            nudged = observed[:b]
         self.carry = end.detached()
         features = features[:, CONTEXT_FRAMES * STEPS_PER_FRAME : (CONTEXT_FRAMES + n) * STEPS_PER_FRAME]
-        return Rollouts(generated[:b], generated[b:], reference, features, burn_in, warm_up)
+        return Rollouts(generated[:b], generated[b:], reference, features, burn_in, warm_up, nudged)
 
     def _train_critic(self, rollouts: Rollouts) -> dict[str, float]:
         """One step of the discriminator on the same rollouts."""
         real = self.critic(rollouts.discriminated_reference)
-        fake = self.critic(rollouts.discriminated(rollouts.first).detach())
+        fake = self.critic(rollouts.discriminated.detach())
         loss = hinge_real_fake(real, fake)
         self.critic_optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

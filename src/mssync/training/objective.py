@@ -43,6 +43,8 @@ class Rollouts:
         burn_in: frames at the start that no loss counts.
         warm_up: how many of them were observed (outputs there are one-step predictions); 0 when the rollout continues
             an older one.
+        observed: ``(B, warm_up, D)`` the warm-up frames that the first rollout went out from, as the network saw them;
+            None: those of the reference.
     """
 
     first: Tensor
@@ -51,12 +53,15 @@ class Rollouts:
     features: Tensor
     burn_in: int
     warm_up: int
+    observed: Tensor | None = None
 
-    def discriminated(self, rollout: Tensor) -> Tensor:
-        """Input of the discriminator for a rollout: the last observed frames, then the generated ones."""
+    @property
+    def discriminated(self) -> Tensor:
+        """Input of the discriminator for the first rollout: the last observed frames, then the generated ones."""
         start = max(0, self.burn_in - OBSERVED)
-        before = self.reference if self.warm_up else rollout
-        return torch.cat([before[:, start : self.burn_in], rollout[:, self.burn_in :]], 1)
+        observed = self.reference if self.observed is None else self.observed
+        before = observed if self.warm_up else self.first
+        return torch.cat([before[:, start : self.burn_in], self.first[:, self.burn_in :]], 1)
 
     @property
     def discriminated_reference(self) -> Tensor:
@@ -121,7 +126,7 @@ class Objective:
                 torch.cat([a, b]), torch.cat([y, y]), torch.cat([features, features]), up_to_real=c.synchrony_up_to_real
             )
         if discriminator is not None:
-            parts["adversarial"] = c.adversarial * hinge_fooled(discriminator(rollouts.discriminated(rollouts.first)))
+            parts["adversarial"] = c.adversarial * hinge_fooled(discriminator(rollouts.discriminated))
         total = torch.stack(list(parts.values())).sum()
         return total, {k: float(v.detach()) for k, v in parts.items()}
 
