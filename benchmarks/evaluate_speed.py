@@ -17,7 +17,7 @@ from pathlib import Path
 
 from common import show
 
-from mssync.evaluation.results.result import GENERATED
+from mssync.evaluation.results.systems import GENERATED
 from mssync.evaluation.run.runner import run
 from mssync.evaluation.run.suite import Item, Settings
 from mssync.training.data.listing import read_list

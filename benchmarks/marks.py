@@ -27,7 +27,7 @@ from rich.table import Table
 
 from mssync import TalkingHead
 from mssync.evaluation.footage import Footage, footage_of, pinned_space, read_footage
-from mssync.evaluation.scores import articulation, head, silence, variety
+from mssync.evaluation.scores import articulation, head, silence
 from mssync.face.tracking import FaceTracker, Track
 from mssync.media.audio import load_sound, save_wav
 from mssync.media.image import save_png
@@ -286,16 +286,16 @@ def take_marks(model: TalkingHead, entries: list[Entry], real: dict[str, Footage
     """Raw motion: likeness of two seeds, and collapse over seeds x dev speech."""
     names = pinned_space().names
     heads, lips, collapsed, total = [], [], 0, 0
-    usual = float(np.median([variety.head_energy(motion_of(real[e.name])) for e in entries if e.family == "presenter"]))
+    usual = float(np.median([takes.head_energy(motion_of(real[e.name])) for e in entries if e.family == "presenter"]))
     for e in entries:
         drawn = []
         for seed in range(takes):
             stream = model.stream(MotionOptions(seed=seed))
             rows = np.concatenate([stream.push(real[e.name].sound), stream.flush()])
             drawn.append(Motion(rows, names))
-        collapsed += sum(variety.collapsed(m, usual) for m in drawn)
+        collapsed += sum(takes.collapsed(m, usual) for m in drawn)
         total += len(drawn)
-        both = {s.key: s.value for s in variety.diversity(drawn)}
+        both = {s.key: s.value for s in takes.diversity(drawn)}
         heads.append(both["diversity.head"])
         lips.append(both["diversity.lips"])
     out = {

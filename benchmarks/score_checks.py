@@ -28,7 +28,7 @@ from rich.table import Table
 from spoiled import delayed, encode, held, shuffled, turned
 
 from mssync.evaluation.footage import Footage, read_footage
-from mssync.evaluation.results.result import GENERATED
+from mssync.evaluation.results.systems import GENERATED
 from mssync.evaluation.run.suite import SCORES, Case, Item, Settings
 from mssync.evaluation.scores import articulation, head, prosody, silence, sync
 from mssync.evaluation.scores.score import Score

@@ -17,7 +17,7 @@ from fuzz.reader import Reader, Valid, place
 from fuzz.texts import spoil_table
 from mssync.batch.pairs import Folders, checked, read_pairs
 from mssync.evaluation.footage import pinned_space
-from mssync.evaluation.results.result import GENERATED
+from mssync.evaluation.results.systems import GENERATED
 from mssync.evaluation.run import parts
 from mssync.evaluation.run.bench import read_entries
 from mssync.evaluation.run.items import read_items

@@ -13,7 +13,8 @@ from conftest import PAUSE, Done
 from numpy.typing import NDArray
 
 from mssync import TalkingHead
-from mssync.evaluation.results.result import GENERATED, REAL, read_result
+from mssync.evaluation.results.result import read_result
+from mssync.evaluation.results.systems import GENERATED, REAL
 from mssync.evaluation.run.bench import Bench
 from mssync.media.audio import load_sound, save_wav
 from mssync.media.video import VideoWriter, iter_frames, probe_video

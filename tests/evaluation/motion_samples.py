@@ -77,3 +77,9 @@ def value(scores: Iterable[Score], key: str) -> float:
     found = by_key(scores)[key].value
     assert found is not None
     return found
+
+
+def natural(seed: int, scale: float = 1.0, frames: int = 300) -> Motion:
+    """People's motion: the same speech for every seed, another sway."""
+    gap = 0.1 + 0.1 * np.sin(np.cumsum(np.random.default_rng(99).uniform(0.3, 1.2, frames)))
+    return motion_of(frames, lip_gap=gap, **{k: scale * v for k, v in sway(frames, seed).items()})

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mssync.evaluation.results.result import GENERATED, REAL, Result, Row, assemble
+from mssync.evaluation.results.result import Result, assemble
+from mssync.evaluation.results.systems import GENERATED, REAL, Row
 from mssync.evaluation.scores.score import Score
 from mssync.media.audio import save_wav
 from mssync.media.video import VideoWriter

@@ -23,6 +23,7 @@ from mssync.motion.space import FPS
 
 Array = NDArray[np.float32]
 Array64 = NDArray[np.float64]
+
 Frame = NDArray[np.uint8]
 
 CROP: Final = 256  # pixels

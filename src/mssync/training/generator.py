@@ -36,7 +36,8 @@ from mssync.training.checkpoint import (
 )
 from mssync.training.config import GeneratorConfig
 from mssync.training.data.augment import SoundAugment
-from mssync.training.data.samples import HEAD_COLUMNS, Sample, Sampler, Window
+from mssync.training.data.samples import HEAD_COLUMNS, Sample
+from mssync.training.data.windows import Sampler, Window
 from mssync.training.facts import Facts
 from mssync.training.init import Start, same_recipe
 from mssync.training.objective import Objective, Rollouts

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from mssync.motion.noise import BURN_IN, burned_in, smooth
 from mssync.nets.generator import BLOCK_FRAMES, CONTEXT_FRAMES, LOOKAHEAD_FRAMES, Generator
-from mssync.training.data.samples import Sample, cut
+from mssync.training.data.samples import Sample
+from mssync.training.data.windows import cut
 from mssync.training.teachers import SyncTeachers
 
 Array = NDArray[np.float32]

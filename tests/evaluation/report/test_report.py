@@ -17,7 +17,8 @@ from mssync.errors import OutputError
 from mssync.evaluation.report.charts import colour, curves, relative_bars, sync_matrix
 from mssync.evaluation.report.page import report_page, write_report
 from mssync.evaluation.report.parts import split_key
-from mssync.evaluation.results.result import GENERATED, OUR_MODEL, REAL, SHUFFLED, STILL, Result
+from mssync.evaluation.results.result import Result
+from mssync.evaluation.results.systems import GENERATED, OUR_MODEL, REAL, SHUFFLED, STILL
 from mssync.evaluation.scores.score import Score
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}

@@ -9,7 +9,8 @@ from report_samples import result, row, scores
 
 from mssync.evaluation.report.page import report_page
 from mssync.evaluation.report.tables import print_result, span
-from mssync.evaluation.results.result import GENERATED, OUR_MODEL, REAL, SHUFFLED, STILL, Result
+from mssync.evaluation.results.result import Result
+from mssync.evaluation.results.systems import GENERATED, OUR_MODEL, REAL, SHUFFLED, STILL
 from mssync.evaluation.scores.score import Score
 
 P = Path("x.mp4")

@@ -10,23 +10,9 @@ import pytest
 from report_samples import result, row, scores
 
 from mssync.errors import InputError, OutputError
-from mssync.evaluation.results.result import (
-    FORMAT,
-    GENERATED,
-    OUR_MODEL,
-    REAL,
-    SHUFFLED,
-    STILL,
-    VERSION,
-    finite,
-    number,
-    read_result,
-    relative,
-    score_from,
-    summarise,
-    systems_of,
-    write_json,
-)
+from mssync.evaluation.results.result import FORMAT, VERSION, finite, read_result, write_json
+from mssync.evaluation.results.summary import number, relative, score_from, summarise
+from mssync.evaluation.results.systems import GENERATED, OUR_MODEL, REAL, SHUFFLED, STILL, systems_of
 from mssync.evaluation.scores.score import Aim, Score
 from mssync.evaluation.scores.sync import NOT_SEPARATING
 

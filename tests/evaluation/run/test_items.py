@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mssync.errors import InputError
-from mssync.evaluation.results.result import GENERATED
+from mssync.evaluation.results.systems import GENERATED
 from mssync.evaluation.run.items import read_items, read_table, unique_name
 
 

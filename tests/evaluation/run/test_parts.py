@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from report_samples import row, scores
 
-from mssync.evaluation.results.result import GENERATED, REAL
+from mssync.evaluation.results.systems import GENERATED, REAL
 from mssync.evaluation.run.parts import load, save
 from mssync.evaluation.run.suite import Pool
 

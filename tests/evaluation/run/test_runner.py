@@ -10,7 +10,7 @@ import pytest
 from report_samples import row, scores
 
 from mssync.errors import InputError, MssyncError, OutputError
-from mssync.evaluation.results.result import GENERATED, REAL
+from mssync.evaluation.results.systems import GENERATED, REAL
 from mssync.evaluation.run import runner
 from mssync.evaluation.run.runner import parts_folder, run
 from mssync.evaluation.run.suite import Item, Pool, Settings

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mssync.errors import AssetError, InputError
 from mssync.evaluation.footage import Footage
-from mssync.evaluation.results.result import GENERATED, REAL
+from mssync.evaluation.results.systems import GENERATED, REAL
 from mssync.evaluation.run import suite
 from mssync.evaluation.run.suite import Item, Settings, evaluate_one, run_scores
 from mssync.evaluation.scores.score import Score

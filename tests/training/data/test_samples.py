@@ -11,16 +11,8 @@ import pytest
 from mssync.errors import InputError
 from mssync.training.data.linear_offsets import measure_offsets
 from mssync.training.data.listing import Entry, read_list
-from mssync.training.data.samples import (
-    SILENT_FEATURE,
-    Sample,
-    Sampler,
-    aligned,
-    clip_energy,
-    cut,
-    manifest_hash,
-    scales,
-)
+from mssync.training.data.samples import Sample, aligned, clip_energy, manifest_hash, scales
+from mssync.training.data.windows import SILENT_FEATURE, Sampler, cut
 
 D = 14
 

@@ -30,7 +30,9 @@ from mssync.evaluation.report.parts import (
 )
 from mssync.evaluation.report.readable import LIMIT, readable, without_folders
 from mssync.evaluation.report.tables import legend, silent
-from mssync.evaluation.results.result import REAL, Result, number, relative, was_run
+from mssync.evaluation.results.result import Result
+from mssync.evaluation.results.summary import number, relative, was_run
+from mssync.evaluation.results.systems import REAL
 from mssync.files import replacing, scratch_folder
 from mssync.texts import clean
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from mssync.evaluation.results.result import REAL, number, was_run
+from mssync.evaluation.results.summary import number, was_run
+from mssync.evaluation.results.systems import REAL
 
 # Group of scores (the first part of their keys; two parts for sync) -> heading, and a sentence for the reader.
 GROUPS: Final = {

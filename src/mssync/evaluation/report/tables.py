@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mssync.evaluation.results.result import Result, number, reason, was_run
+from mssync.evaluation.results.result import Result
+from mssync.evaluation.results.summary import number, reason, was_run
 from mssync.evaluation.results.verdict import BETTER, PEOPLE, UNCLEAR, WORSE
 
 _STYLES: Final = {BETTER: "green", WORSE: "red", UNCLEAR: "dim"}

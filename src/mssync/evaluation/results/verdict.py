@@ -24,15 +24,16 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
+from mssync.evaluation.results.systems import REAL
 from mssync.evaluation.scores.sync import NOT_SEPARATING
 
 Outcome = Literal["better", "like", "worse", "unclear"]
 Good = Literal["high", "low", "near", "enough"]
 Of = Literal["value", "above chance", "share of chance"]
 Row = Mapping[str, Any]
+
 Interval = tuple[float, float]
 
-REAL: Final = "real"
 BETTER: Final = "better"
 LIKE: Final = "like"
 WORSE: Final = "worse"

@@ -18,15 +18,8 @@ from mssync import __version__
 from mssync.arrays import Wanted, read_arrays
 from mssync.errors import InputError, MssyncError, OutputError
 from mssync.evaluation.footage import read_footage
-from mssync.evaluation.results.result import (
-    LIPS_ONLY,
-    NEAREST,
-    OUR_MODEL,
-    SHUFFLED,
-    STILL,
-    sha256,
-    write_json,
-)
+from mssync.evaluation.results.result import sha256, write_json
+from mssync.evaluation.results.systems import LIPS_ONLY, NEAREST, OUR_MODEL, SHUFFLED, STILL
 from mssync.evaluation.run.items import VIDEO_ENDINGS, files_of, read_table, unique_name
 from mssync.evaluation.run.nearest import Recording, heard, nearest_motion
 from mssync.evaluation.run.suite import Item

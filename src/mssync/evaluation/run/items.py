@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from mssync.errors import InputError
-from mssync.evaluation.results.result import GENERATED
+from mssync.evaluation.results.systems import GENERATED
 from mssync.evaluation.run.suite import Item
 from mssync.files import readable_file
 from mssync.lists import TABLE_ENDINGS, named_in, rows_of, text_of

@@ -20,7 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssync.evaluation.footage import pinned_space
-from mssync.evaluation.results.result import Row, finite, score_from
+from mssync.evaluation.results.result import finite
+from mssync.evaluation.results.summary import score_from
+from mssync.evaluation.results.systems import Row
 from mssync.evaluation.run.suite import Pool
 from mssync.files import replacing, write_error
 

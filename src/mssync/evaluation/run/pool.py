@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssync.evaluation.footage import pinned_space
-from mssync.evaluation.results.result import REAL, Row
+from mssync.evaluation.results.systems import REAL, Row
 from mssync.evaluation.scores.score import Score
 from mssync.evaluation.scores.stats import frechet
-from mssync.evaluation.scores.variety import collapse, diversity, head_energy
+from mssync.evaluation.scores.takes import collapse, diversity, head_energy
 from mssync.motion.space import Motion
 
 Pool = Mapping[str, NDArray[Any]]

@@ -16,7 +16,8 @@ from typing import Any, Final, cast
 from mssync.assets import ASSETS
 from mssync.errors import AssetError, InputError, MssyncError, OutputError
 from mssync.evaluation.frames import CROP, SIDE
-from mssync.evaluation.results.result import Result, Row, assemble, sha256
+from mssync.evaluation.results.result import Result, assemble, sha256
+from mssync.evaluation.results.systems import Row
 from mssync.evaluation.run.parts import Outcome, load, save
 from mssync.evaluation.run.pool import set_rows
 from mssync.evaluation.run.suite import Item, Settings, check_nets, evaluate_one, judge, lost, videos_of

@@ -15,8 +15,21 @@ from numpy.typing import NDArray
 
 from mssync.errors import AssetError, InputError, MssyncError
 from mssync.evaluation.footage import Footage, read_footage
-from mssync.evaluation.results.result import GENERATED, REAL, Row, sha256
-from mssync.evaluation.scores import articulation, feature_nets, head, lse, picture, prosody, silence, sync, variety
+from mssync.evaluation.results.result import sha256
+from mssync.evaluation.results.systems import GENERATED, REAL, Row
+from mssync.evaluation.scores import (
+    articulation,
+    blinks,
+    drift,
+    feature_nets,
+    head,
+    lse,
+    picture,
+    prosody,
+    realism,
+    silence,
+    sync,
+)
 from mssync.evaluation.scores.score import Score
 from mssync.face.tracking import FaceTracker
 from mssync.motion.curves import head_angles
@@ -25,6 +38,7 @@ from mssync.motion.syncers import SyncerPyramid
 from mssync.speech.phones import Phone, align, sentence
 
 Array = NDArray[np.float32]
+
 Progress = Callable[[int, int | None], None]
 
 SUITES: Final = ("quick", "full")
@@ -142,15 +156,15 @@ def _prosody(case: Case) -> list[Score]:
 
 
 def _blinks(case: Case) -> list[Score]:
-    return variety.blinks(case.seen)
+    return blinks.blinks(case.seen)
 
 
 def _unrealistic(case: Case) -> list[Score]:
-    return [variety.unrealistic(case.seen)]
+    return [realism.unrealistic(case.seen)]
 
 
 def _drift(case: Case) -> list[Score]:
-    return variety.drift(case.seen)
+    return drift.drift(case.seen)
 
 
 def _picture(case: Case) -> list[Score]:

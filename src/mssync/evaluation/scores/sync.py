@@ -24,6 +24,7 @@ from mssync.speech.logmel import STEPS_PER_FRAME, log_mel
 
 Array = NDArray[np.float32]
 Array64 = NDArray[np.float64]
+
 Pair = tuple[Array, Array]
 
 DRAWS: Final = 100

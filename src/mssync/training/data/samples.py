@@ -1,10 +1,10 @@
-"""Preprocessed clips as training windows: encoded once, families balanced, sampled from a seed."""
+"""Preprocessed clips ready for training: blinks taken out, av-offset corrected, mirror images added."""
 
 from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
@@ -16,16 +16,14 @@ from mssync.errors import InputError
 from mssync.motion.blinks import without_blinks
 from mssync.motion.mesh import HEAD_NAMES, MeshSpace
 from mssync.motion.pyramid import mirror_matrix, smoothed
-from mssync.speech.features import FEATURE_RANGE, STEPS_PER_FRAME
 from mssync.training.data.clips import Clip, load_clip
 from mssync.training.data.index import Record, read_report
-from mssync.training.data.listing import Entry, family_weights
+from mssync.training.data.listing import Entry
 
 Array = NDArray[np.float32]
 Features = Literal["bands", "mel"]
 
 HEAD_COLUMNS: Final = len(HEAD_NAMES)
-SILENT_FEATURE: Final = FEATURE_RANGE[0]
 
 
 @dataclass(frozen=True)
@@ -48,20 +46,6 @@ class Sample:
     valid: NDArray[np.bool_]
     energy: Array
     bilabial: NDArray[np.int8]
-
-
-@dataclass(frozen=True)
-class Window:
-    """A batch of windows; sound carries its context on both sides.
-
-    Attributes:
-        motion: ``(B, N, D)``; sound: ``(B, 4 (before + N + after), 26)``; speech: ``(B, N)``; energy: ``(B, 2)``.
-    """
-
-    motion: Array
-    sound: Array
-    speech: Array
-    energy: Array
 
 
 def manifest_hash(folder: Path, entries: Sequence[Entry]) -> str:
@@ -171,72 +155,3 @@ def scales(samples: Sequence[Sample]) -> Array:
         power += np.mean([(s.motion[s.valid] ** 2).mean(0) for s in members], axis=0) / len(families)
     out = np.sqrt(power) + 1e-6
     return out.astype(np.float32)
-
-
-class Sampler:
-    """Draws windows: family by weight, speaker evenly, clip evenly, place at random.
-
-    Args:
-        samples: training samples.
-        weights: one number per family; none at all: families weigh alike.
-        frames: N, length of a window, a multiple of 8.
-        before, after: frames of sound context.
-        seed: of the draw.
-    """
-
-    def __init__(
-        self,
-        samples: Sequence[Sample],
-        weights: dict[str, float],
-        frames: int,
-        before: int,
-        after: int,
-        seed: int,
-    ) -> None:
-        self._frames, self._before, self._after = frames, before, after
-        self._rng = np.random.default_rng(seed)
-        groups: dict[str, dict[str, list[Sample]]] = {}
-        for s in samples:
-            if len(s.motion) >= 24:
-                groups.setdefault(s.entry.family, {}).setdefault(s.entry.speaker, []).append(s)
-        if not groups:
-            raise InputError("Every clip is shorter than a second; add longer ones.")
-        share = family_weights(weights, groups)
-        self._groups = {f: list(groups[f].values()) for f in share}
-        self._families, self._p = list(share), np.array(list(share.values()))
-
-    def state(self) -> dict[str, object]:
-        """The random state, for resuming."""
-        return dict(self._rng.bit_generator.state)
-
-    def restore(self, state: dict[str, object]) -> None:
-        """Go on from :meth:`state`."""
-        self._rng.bit_generator.state = state
-
-    def batches(self, size: int) -> Iterator[Window]:
-        """Endless batches."""
-        while True:
-            parts = [self._one() for _ in range(size)]
-            motion, sound, speech, energy = (np.stack(p) for p in zip(*parts, strict=True))
-            yield Window(motion, sound, speech, energy)
-
-    def _one(self) -> tuple[Array, Array, Array, Array]:
-        rng, n = self._rng, self._frames
-        for _ in range(50):
-            group = self._groups[self._families[int(rng.choice(len(self._families), p=self._p))]]
-            speaker = group[int(rng.integers(len(group)))]
-            s = speaker[int(rng.integers(len(speaker)))]
-            start = int(rng.integers(0, max(1, len(s.motion) - n + 1)))
-            if s.valid[start : start + n].mean() > 0.95:
-                break
-        return cut(s, start, n, self._before, self._after)
-
-
-def cut(s: Sample, start: int, n: int, before: int, after: int) -> tuple[Array, Array, Array, Array]:
-    """One window; beyond the clip's ends the pose holds still and the sound is silence."""
-    rows = np.clip(np.arange(start, start + n), 0, len(s.motion) - 1)
-    lo, hi = (start - before) * STEPS_PER_FRAME, (start + n + after) * STEPS_PER_FRAME
-    sound = np.full((hi - lo, s.sound.shape[1]), SILENT_FEATURE, np.float32)
-    a, b = max(lo, 0), min(hi, len(s.sound))
-    sound[a - lo : b - lo] = s.sound[a:b]
-    return s.motion[rows], sound, s.speech[rows], s.energy

@@ -1,0 +1,102 @@
+"""Training windows, drawn from clips: families by weight, speakers and clips evenly, places from a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mssync.errors import InputError
+from mssync.speech.features import FEATURE_RANGE, STEPS_PER_FRAME
+from mssync.training.data.listing import family_weights
+from mssync.training.data.samples import Sample
+
+Array = NDArray[np.float32]
+
+SILENT_FEATURE: Final = FEATURE_RANGE[0]
+
+
+@dataclass(frozen=True)
+class Window:
+    """A batch of windows; sound carries its context on both sides.
+
+    Attributes:
+        motion: ``(B, N, D)``; sound: ``(B, 4 (before + N + after), 26)``; speech: ``(B, N)``; energy: ``(B, 2)``.
+    """
+
+    motion: Array
+    sound: Array
+    speech: Array
+    energy: Array
+
+
+class Sampler:
+    """Draws windows: family by weight, speaker evenly, clip evenly, place at random.
+
+    Args:
+        samples: training samples.
+        weights: one number per family; none at all: families weigh alike.
+        frames: N, length of a window, a multiple of 8.
+        before, after: frames of sound context.
+        seed: of the draw.
+    """
+
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        weights: dict[str, float],
+        frames: int,
+        before: int,
+        after: int,
+        seed: int,
+    ) -> None:
+        self._frames, self._before, self._after = frames, before, after
+        self._rng = np.random.default_rng(seed)
+        groups: dict[str, dict[str, list[Sample]]] = {}
+        for s in samples:
+            if len(s.motion) >= 24:
+                groups.setdefault(s.entry.family, {}).setdefault(s.entry.speaker, []).append(s)
+        if not groups:
+            raise InputError("Every clip is shorter than a second; add longer ones.")
+        share = family_weights(weights, groups)
+        self._groups = {f: list(groups[f].values()) for f in share}
+        self._families, self._p = list(share), np.array(list(share.values()))
+
+    def state(self) -> dict[str, object]:
+        """The random state, for resuming."""
+        return dict(self._rng.bit_generator.state)
+
+    def restore(self, state: dict[str, object]) -> None:
+        """Go on from :meth:`state`."""
+        self._rng.bit_generator.state = state
+
+    def batches(self, size: int) -> Iterator[Window]:
+        """Endless batches."""
+        while True:
+            parts = [self._one() for _ in range(size)]
+            motion, sound, speech, energy = (np.stack(p) for p in zip(*parts, strict=True))
+            yield Window(motion, sound, speech, energy)
+
+    def _one(self) -> tuple[Array, Array, Array, Array]:
+        rng, n = self._rng, self._frames
+        for _ in range(50):
+            group = self._groups[self._families[int(rng.choice(len(self._families), p=self._p))]]
+            speaker = group[int(rng.integers(len(group)))]
+            s = speaker[int(rng.integers(len(speaker)))]
+            start = int(rng.integers(0, max(1, len(s.motion) - n + 1)))
+            if s.valid[start : start + n].mean() > 0.95:
+                break
+        return cut(s, start, n, self._before, self._after)
+
+
+def cut(s: Sample, start: int, n: int, before: int, after: int) -> tuple[Array, Array, Array, Array]:
+    """One window; beyond the clip's ends the pose holds still and the sound is silence."""
+    rows = np.clip(np.arange(start, start + n), 0, len(s.motion) - 1)
+    lo, hi = (start - before) * STEPS_PER_FRAME, (start + n + after) * STEPS_PER_FRAME
+    sound = np.full((hi - lo, s.sound.shape[1]), SILENT_FEATURE, np.float32)
+    a, b = max(lo, 0), min(hi, len(s.sound))
+    sound[a - lo : b - lo] = s.sound[a:b]
+    return s.motion[rows], sound, s.speech[rows], s.energy
