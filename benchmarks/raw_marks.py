@@ -27,8 +27,8 @@ from rich.console import Console
 from rich.table import Table
 
 from mssync import TalkingHead
-from mssync.evaluation import content, dependence, head
 from mssync.evaluation.footage import pinned_space
+from mssync.evaluation.scores import content, dependence, head
 from mssync.media.audio import load_sound
 from mssync.motion.generator import MotionOptions
 from mssync.motion.space import Motion

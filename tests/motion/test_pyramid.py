@@ -12,7 +12,7 @@ from mssync.face.tracking import FaceTracker, Track
 from mssync.media.image import load_image
 from mssync.models import load_model
 from mssync.motion.mesh import MeshSpace
-from mssync.motion.pyramid import VIEWS, coarser, mirror_matrix, pyramid, smoothed, view_matrix
+from mssync.motion.pyramid import HEAD_VIEWS, VIEWS, coarser, mirror_matrix, pyramid, smoothed, view_matrix
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +53,12 @@ def test_views_show_what_they_say(space: MeshSpace) -> None:
         assert np.array_equal(row @ seen[v], lids @ seen[v]), "no view sees blinks or gaze"
     assert seen["head"].shape == (d, 3) and not np.allclose(row @ seen["head"], head @ seen["head"])
     assert np.array_equal(row @ seen["head"], gap @ seen["head"])
+    for v, shown in HEAD_VIEWS.items():
+        for name in ("rot_x", "rot_y", "rot_z", "trans_x", "trans_y", "log_scale", "lip_gap", "expr_00"):
+            moved = row.copy()
+            moved[:, space.names.index(name)] += 0.1
+            assert np.array_equal(row @ seen[v], moved @ seen[v]) == (name not in shown), (v, name)
+    assert "rot_x" not in HEAD_VIEWS["unpitched"] and "trans_y" not in HEAD_VIEWS["unpitched"]
     assert np.allclose(row @ seen["lips"], head @ seen["lips"]) and not np.allclose(
         row @ seen["lips"], gap @ seen["lips"]
     )

@@ -96,6 +96,15 @@ def test_names_in_recipes_are_bounded_and_clean(tmp_path: Path) -> None:
         _load(tmp_path, f"name: {'x' * 100}\n")
 
 
+def test_matched_windows_need_a_view_that_shows_the_lips(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text("matched: 0.5\nviews: [lips, yaw]\n")
+    with pytest.raises(InputError, match="views that show the lips"):
+        load_config(path, SyncerConfig)
+    path.write_text("matched: 0.5\nviews: [lips]\n")
+    assert load_config(path, SyncerConfig).matched == 0.5
+
+
 def test_a_missing_recipe_or_a_folder_is_named(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none.yaml", Path("a\0b")):
         with pytest.raises(InputError, match="recipe"):
@@ -108,11 +117,14 @@ def test_closure_steps_follow_the_run(tmp_path: Path) -> None:
 
 
 def test_shipped_recipes_go_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert shipped_recipes() == ["default", "judge", "own", "syncer"]
+    assert {"default", "judge", "judge-axes", "judge-content", "own", "syncer"} <= set(shipped_recipes())
     assert load_config("default", GeneratorConfig).release == "0.2"
     assert load_config("judge", SyncerConfig).features == "mel"
     assert load_config("syncer", SyncerConfig).features == "bands"
-    with pytest.raises(InputError, match="no recipe defaul; use one of default, judge, own, syncer"):
+    assert (
+        load_config("judge-axes", SyncerConfig).features == load_config("judge-content", SyncerConfig).features == "mel"
+    )
+    with pytest.raises(InputError, match="no recipe defaul; use one of default, judge, "):
         load_config("defaul", GeneratorConfig)
     # A bare name is the shipped recipe even beside a folder of that name; a path is always the file.
     (tmp_path / "default").mkdir()

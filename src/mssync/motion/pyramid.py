@@ -4,7 +4,8 @@ samples (reflected at the ends) of the level below, every second sample kept. Mo
 And the *views*: which part of a motion a syncer sees. ``lips`` are the lips' own shape and gap, whatever brows and
 cheeks do; ``head`` is nothing but the head's rotation; ``all`` is head, expression and lips together. ``pitch``,
 ``yaw``, ``roll`` and ``shift`` (place and size) are the parts of the head's motion one by one: heads nod with the voice
-most of all, and a view that holds a nod says nothing of the rest.
+most of all, and a view that holds a nod says nothing of the rest. ``unpitched`` is all that a head does but nodding and
+going up and down.
 """
 
 from __future__ import annotations
@@ -25,12 +26,17 @@ KERNEL: Final = 7
 WINDOW_FRAMES: Final = 5
 WINDOW_STEPS: Final = 20
 
-View = Literal["lips", "head", "all", "pitch", "yaw", "roll", "shift"]
+View = Literal["lips", "head", "all", "pitch", "yaw", "roll", "shift", "unpitched"]
 VIEWS: Final[tuple[View, ...]] = get_args(View)
 LIP_COLUMNS: Final = 10
-HEAD_VIEWS: Final[dict[View, slice]] = {
-    "head": slice(0, 3), "pitch": slice(0, 1), "yaw": slice(1, 2), "roll": slice(2, 3), "shift": slice(3, 6),
-}  # fmt: skip
+HEAD_VIEWS: Final[dict[View, tuple[str, ...]]] = {
+    "head": ("rot_x", "rot_y", "rot_z"),
+    "pitch": ("rot_x",),
+    "yaw": ("rot_y",),
+    "roll": ("rot_z",),
+    "shift": ("trans_x", "trans_y", "log_scale"),
+    "unpitched": ("rot_y", "rot_z", "trans_x", "log_scale"),
+}
 """Columns of the motion that the views of nothing but the head show, ten times their size."""
 
 
@@ -61,14 +67,17 @@ def view_matrix(space: MeshSpace, view: View) -> Array:
     """``(D, V)``: a motion's row times this matrix is what the view shows.
 
     ``lips``: the ten strongest directions in which the expression basis moves the lips, then the gap (scaled to about
-    the same size). ``head``, ``pitch``, ``yaw``, ``roll``, ``shift``: columns of the rotation vector in tenths of a
-    radian, translation and scale likewise. ``all``: all of these, expression coefficients as they are, and the gap.
+    the same size). The views of :data:`HEAD_VIEWS`: columns of the rotation vector in tenths of a radian, translation
+    and scale likewise. ``all``: all of these, expression coefficients as they are, and the gap.
     """
     k, d = len(space.basis), len(space.names)
     h = len(HEAD_NAMES)
     gap = space.names.index("lip_gap")
     if view in HEAD_VIEWS:
-        return np.eye(d, dtype=np.float32)[:, HEAD_VIEWS[view]] * 10.0
+        columns = [space.names.index(name) for name in HEAD_VIEWS[view]]
+        out = np.zeros((d, len(columns)), np.float32)
+        out[columns, np.arange(len(columns))] = 10.0
+        return out
     if view == "lips":
         lips = list(topo.LIPS_OUTER + topo.LIPS_INNER)
         reach = space.basis[:, lips].reshape(k, -1).astype(np.float64)

@@ -194,9 +194,11 @@ class SyncerConfig(_Strict):
     columns, so that a resting face tells nothing; ``centred`` names the views from which the head's place is hidden
     and only its moving left; ``head_scale`` is the spread (in logarithms) of a clip's head motion, so that a still
     head may count as well, ``head_drop`` the share of clips whose head columns are hidden, so that lips count without
-    them; ``motion_noise`` is in standard deviations of each column. ``families_of`` replaces ``families`` for a view.
-    Of ``folds`` groups of speakers (a speaker with more than 200 clips is split by clip) the group ``leave_out`` is
-    not trained on. ``patience``: dev probes without a better one before a level stops; 0 never.
+    them; ``motion_noise`` is in standard deviations of each column. ``matched``: share of the clips in a batch of
+    which not random windows are told apart but such as sound equally loud and open equally far
+    (:mod:`mssync.training.matched`; views that show the lips). ``families_of`` replaces ``families`` for a view. Of
+    ``folds`` groups of speakers (a speaker with more than 200 clips is split by clip) the group ``leave_out`` is not
+    trained on. ``patience``: dev probes without a better one before a level stops; 0 never.
     """
 
     OLD_NAMES = {"ear": "features"}
@@ -221,6 +223,7 @@ class SyncerConfig(_Strict):
     head_scale: float = Field(0.5, ge=0, le=10)
     head_drop: float = Field(0.0, ge=0, lt=1)
     motion_noise: float = Field(0.1, ge=0, le=100)
+    matched: float = Field(0.0, ge=0, le=1)
     families: Families = {}
     families_of: dict[View, Families] = {}
     skip_speakers: Speakers = []
@@ -236,4 +239,6 @@ class SyncerConfig(_Strict):
     def _once(self) -> Self:
         if len(set(self.views)) < len(self.views) or len(set(self.levels)) < len(self.levels):
             raise ValueError("views and levels name each one once")
+        if self.matched and not set(self.views) <= {"lips", "all"}:
+            raise ValueError("matched windows need views that show the lips: lips, all")
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,8 @@ from torch import Tensor
 
 from mssync.errors import InputError
 from mssync.motion.mesh import HEAD_NAMES
-from mssync.motion.pyramid import VIEWS, WINDOW_FRAMES, WINDOW_STEPS, View, coarser
+from mssync.motion.pyramid import HEAD_VIEWS, VIEWS, WINDOW_FRAMES, WINDOW_STEPS, View, coarser
+from mssync.motion.rivals import rivals, won
 from mssync.nets.syncer import Syncer, SyncerShape, info_nce
 from mssync.speech.features import STEPS_PER_FRAME
 from mssync.training.checkpoint import (
@@ -31,15 +33,14 @@ from mssync.training.config import SyncerConfig
 from mssync.training.data.augment import SoundAugment
 from mssync.training.data.listing import family_weights
 from mssync.training.data.samples import Sample
+from mssync.training.matched import MatchedWindows
 
 Array = NDArray[np.float32]
 Report = Callable[[int, dict[str, float]], None]
 
 # One natural logarithm of energy in the units of each kind of features (see the features' own modules).
 NAT: Final = {"bands": 1 / 2.7, "mel": 10 / np.log(10) / 60}
-CENTRED: Final[dict[View, int]] = {
-    "lips": 0, "head": 3, "all": len(HEAD_NAMES), "pitch": 1, "yaw": 1, "roll": 1, "shift": 3,
-}  # fmt: skip
+CENTRED: Final[dict[View, int]] = {"lips": 0, "all": len(HEAD_NAMES), **{v: len(c) for v, c in HEAD_VIEWS.items()}}
 """Leading columns of each view that are the head's: what hides its place and scales its motion touches only them."""
 CROWDED: Final = 200  # clips; a speaker with more is split by clip, not by person
 NEAR_CHANCE: Final = 1.5
@@ -53,6 +54,8 @@ class Level:
     Attributes:
         motion: ``(N, V)``; sound: ``(4 N, bands)``.
         start, count: first row and number of windows of each piece.
+        twin: which copy of its clip a piece is (mirrored, from another first frame); pieces of one copy are of
+            different clips.
         groups: family -> speaker -> pieces.
     """
 
@@ -60,6 +63,7 @@ class Level:
     sound: Array
     start: NDArray[np.int64]
     count: NDArray[np.int64]
+    twin: NDArray[np.int64]
     groups: dict[str, list[NDArray[np.int64]]]
 
 
@@ -69,6 +73,8 @@ def make_level(samples: Sequence[Sample], matrix: Array, level: int, *, phases: 
     sounds: list[Array] = []
     starts: list[int] = []
     counts: list[int] = []
+    twins: list[int] = []
+    copies: Counter[str] = Counter()
     groups: dict[str, dict[str, list[int]]] = {}
     at = 0
     for s in samples:
@@ -84,6 +90,8 @@ def make_level(samples: Sequence[Sample], matrix: Array, level: int, *, phases: 
             sounds.append(a[: STEPS_PER_FRAME * n])
             starts.append(at)
             counts.append(n - WINDOW_FRAMES + 1)
+            twins.append(copies[s.entry.name])
+            copies[s.entry.name] += 1
             at += n
     if not motions:
         raise InputError(f"Every clip is too short for level {level}; train fewer levels or add longer clips.")
@@ -92,6 +100,7 @@ def make_level(samples: Sequence[Sample], matrix: Array, level: int, *, phases: 
         np.concatenate(sounds).astype(np.float32),
         np.asarray(starts),
         np.asarray(counts),
+        np.asarray(twins),
         {f: [np.asarray(i) for i in g.values()] for f, g in groups.items()},
     )
 
@@ -135,6 +144,9 @@ class SyncerTrainer:
             self.net.parameters(), lr=config.lr, betas=(0.9, 0.99), weight_decay=config.weight_decay
         )
         self.windows = self._windows()
+        self.matched = (
+            MatchedWindows(train.motion, train.sound, train.start, train.count, train.twin) if config.matched else None
+        )
         self.members = self._members()
         self._normalise()
         self.step, self.best, self.since_best = 0, float("-inf"), 0
@@ -175,7 +187,10 @@ class SyncerTrainer:
         for i, g in enumerate(rng.choice(len(groups), clips, p=p)):
             speaker = groups[g][int(rng.integers(len(groups[g])))]
             piece = int(speaker[int(rng.integers(len(speaker)))])
-            rows[i] = d.start[piece] + np.sort(rng.choice(d.count[piece], w, replace=False))
+            if self.matched and rng.random() < self.config.matched:
+                rows[i] = self.matched.draw(rng, piece, speaker, w)
+            else:
+                rows[i] = d.start[piece] + np.sort(rng.choice(d.count[piece], w, replace=False))
         return _cut(d, rows)
 
     def advance(self) -> dict[str, float]:
@@ -217,10 +232,13 @@ class SyncerTrainer:
         """Dev numbers over clips of at least 23 windows, from the mean cosine at each lag of +-15.
 
         ``dev``: how far lag 0 stands above the median, in standard deviations of the lags more than two away (early
-        stopping maximises it); ``on``: share of clips whose best lag is within one step of 0; ``on_<family>`` likewise.
+        stopping maximises it); ``on``: share of clips whose best lag is within one step of 0; ``on_<family>`` likewise;
+        ``won``: share of equally loud moments of other words that the own sound beats, chance one half (of a run on
+        matched windows it is ``dev`` as well).
         """
         self.net.eval()
         height: list[float] = []
+        won_shares: list[float] = []
         on: dict[str, list[bool]] = {}
         family = {i: f for f, speakers in self.dev.groups.items() for x in speakers for i in x.tolist()}
         for i, (start, count) in enumerate(zip(self.dev.start, self.dev.count, strict=True)):
@@ -228,6 +246,10 @@ class SyncerTrainer:
                 continue
             m, s = _cut(self.dev, (start + np.arange(count))[None])
             a, b = self.net(m[0].to(self.device), s[0].to(self.device))
+            heard = self.dev.sound[STEPS_PER_FRAME * start :][: STEPS_PER_FRAME * (count + WINDOW_FRAMES - 1)]
+            spoken, others = rivals(heard)
+            if len(spoken):
+                won_shares.append(float(won(a.cpu().numpy(), b.cpu().numpy(), spoken, others).mean()))
             table = a @ b.T
             curve = np.array([float(table.diagonal(k).mean()) for k in range(-15, 16)])
             far = np.abs(np.arange(-15, 16)) > 2
@@ -236,8 +258,10 @@ class SyncerTrainer:
         if not height:
             return {"dev": 0.0, "on": 0.0, "clips": 0.0}
         every = [x for group in on.values() for x in group]
+        share = float(np.mean(won_shares)) if won_shares else 0.5
         return {
-            "dev": float(np.mean(height)),
+            "dev": share if self.matched else float(np.mean(height)),
+            "won": share,
             "on": float(np.mean(every)),
             "clips": float(len(every)),
             **{f"on_{f}": float(np.mean(x)) for f, x in on.items()},

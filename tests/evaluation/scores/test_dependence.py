@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from motion_samples import motion_of, sway
 
-from mssync.evaluation.dependence import AXES, correlations, likeness, other_seed, other_speech, paths
+from mssync.evaluation.scores.dependence import AXES, correlations, likeness, other_seed, other_speech, paths
 from mssync.motion.space import Motion
 
 FRAMES = 300

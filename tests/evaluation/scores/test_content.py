@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from motion_samples import motion_of, points_of, sway
 
-from mssync.evaluation import content
 from mssync.evaluation.footage import pinned_space
+from mssync.evaluation.scores import content
 from mssync.face import topology as topo
 from mssync.motion.space import Motion
 
