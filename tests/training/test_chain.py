@@ -233,7 +233,10 @@ def test_resumed_run_equals_an_unbroken_one(run: Path, videos: Path, clips: Path
 def test_nudged_starts_reach_the_discriminator(run: Path, videos: Path, tmp_path: Path) -> None:
     space = MeshSpace.load(run / "space.npz")
     train, dev = load_samples(space, run / "clips", read_list(videos / "clips.csv"), mirror=True)
-    trainer = Trainer(load_config(run / "recipe.yaml", GeneratorConfig), space, train, dev, tmp_path / "run")
+    config = load_config(run / "recipe.yaml", GeneratorConfig)
+    with pytest.raises(InputError, match="weighs synchrony, but no syncers are given"):
+        Trainer(config, space, train, dev, tmp_path / "none")
+    trainer = Trainer(config, space, train, dev, tmp_path / "run", syncers=run / "syncer")
     rollouts = trainer._rollouts(next(trainer.batches))
     assert rollouts.observed is not None and rollouts.observed.shape[1] == rollouts.warm_up > 0
     nudge = rollouts.observed - rollouts.reference[:, : rollouts.warm_up]

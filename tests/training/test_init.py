@@ -27,7 +27,7 @@ from mssync.nets.generator import Generator, GeneratorShape
 from mssync.sessions import open_session
 from mssync.speech.features import default_features
 from mssync.speech.logmel import log_mel
-from mssync.training.data.clips import Clip, save_clip
+from mssync.training.data.clips import Clip, load_clip, save_clip
 from mssync.training.data.index import Record, write_report
 from mssync.training.data.preprocess import space_mark
 from mssync.training.export import compare, export_model
@@ -169,9 +169,13 @@ def test_a_strangers_folder_trains_and_the_model_is_their_own(
     with pytest.raises(InputError, match="name of a model has 1 to 80"):
         export_model(tmp_path / "run", tmp_path / "x", name="y" * 81)
     assert not (tmp_path / "x").exists()
-    # The same folder with another recipe goes on, and says so.
-    with pytest.warns(UserWarning, match=r"another recipe \(lr\)"):
+    with pytest.raises(InputError, match=r"begun with another recipe \(lr 0\.001, not 0\.002\)"):
         _train(clips, tmp_path / "run", steps=2, extra="lr: 0.002\n")
+    shutil.copytree(clips, tmp_path / "clips")
+    kept = load_clip(clips / "lone.npz", "lone")
+    save_clip(tmp_path / "clips" / "lone.npz", replace(kept, motion=kept.motion + np.float32(0.5)))
+    with pytest.raises(InputError, match="begun with other clips"):
+        _train(tmp_path / "clips", tmp_path / "run", steps=2)
 
 
 def test_what_does_not_fit_is_one_sentence(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

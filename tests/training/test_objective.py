@@ -196,6 +196,11 @@ def test_syncer_resumes_to_the_bit_and_says_why_it_learns_nothing(tmp_path: Path
     # Sound and motion are noise: nothing can be learnt, and the run says what to look at.
     SyncerTrainer(config, level, level, "lips", 0, tmp_path / "noise").run(lambda step, found: seen.append(found))
     assert "near_chance_pieces" in seen[-1] and seen[-1]["near_chance_speakers"] == 7
+    with pytest.raises(InputError, match=r"another recipe \(shift 0\.3, not 0\.1\)"):
+        SyncerTrainer(config.model_copy(update={"shift": 0.1}), level, level, "lips", 0, tmp_path / "whole")
+    with pytest.raises(InputError, match="other clips"):
+        SyncerTrainer(config, level, level, "lips", 0, tmp_path / "marked", marks={"clips": "1"}).save()
+        SyncerTrainer(config, level, level, "lips", 0, tmp_path / "marked", marks={"clips": "2"})
     other = config.model_copy(update={"width": 16})
     with pytest.raises(InputError, match="other net sizes"):
         SyncerTrainer(other, level, level, "lips", 0, tmp_path / "whole")

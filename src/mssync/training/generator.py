@@ -7,7 +7,9 @@ a run that was stopped goes on where it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,9 +41,10 @@ from mssync.training.data.augment import SoundAugment
 from mssync.training.data.samples import HEAD_COLUMNS, Sample
 from mssync.training.data.windows import Sampler, Window
 from mssync.training.facts import Facts
-from mssync.training.init import Start, same_recipe
+from mssync.training.init import Start
 from mssync.training.objective import Objective, Rollouts
 from mssync.training.probe import probe_generator
+from mssync.training.resume import check_data, check_recipe
 from mssync.training.syncer import NAT
 from mssync.training.teachers import SyncTeachers
 
@@ -59,10 +62,11 @@ class Trainer:
         train, dev: samples, already aligned.
         out: run folder (``state.json``, ``state.safetensors``, ``best.safetensors``, tensorboard, samples).
         device: ``cpu`` or ``cuda`` (there the networks run in bfloat16 where that is safe).
-        syncers: folder of ``mssync train syncer``; None trains without the synchrony loss.
+        syncers: folder of ``mssync train syncer``; None where the recipe does not weigh synchrony.
         start: what a new run goes on from; None: from nothing.
+        marks: fingerprints of the clips (:func:`mssync.training.resume.fingerprints`); a run goes on with the same.
     Raises:
-        InputError: the folder holds another run, or ``start`` or the syncers do not fit.
+        InputError: the folder holds another run, ``start`` or the syncers do not fit, or the syncers are missing.
     """
 
     def __init__(
@@ -76,6 +80,7 @@ class Trainer:
         device: str = "cpu",
         syncers: Path | None = None,
         start: Start | None = None,
+        marks: Mapping[str, str] | None = None,
     ) -> None:
         torch.manual_seed(config.seed)
         torch.set_num_threads(config.threads)
@@ -109,9 +114,12 @@ class Trainer:
         self.noise = torch.Generator(device="cpu").manual_seed(config.seed + 1)
         self.augment = SoundAugment(BANDS, config.augment, NAT["bands"], self.noise)
         self.scales = torch.as_tensor(self.facts.scales, device=self.device)
-        teachers = None
-        if syncers is not None and any(w > 0 for w in config.loss.synchrony.values()):
+        teachers, self.marks = None, dict(marks or {})
+        if any(w > 0 for w in config.loss.synchrony.values()):
+            if syncers is None:
+                raise InputError("The recipe weighs synchrony, but no syncers are given; name some with --syncers.")
             teachers = SyncTeachers(syncers, space, self.scales, config.loss.synchrony)
+            self.marks["syncers"] = hashlib.sha256(json.dumps(teachers.hashes, sort_keys=True).encode()).hexdigest()
         self.objective = Objective(config.loss, space, self.facts.scales, train, teachers, self.device)
         self.carry: RolloutState | None = None
         self.step, self.best, self.since_best = 0, float("inf"), 0
@@ -261,6 +269,7 @@ class Trainer:
         state = {
             "step": self.step, "best": self.best, "since_best": self.since_best, "sampler": self.sampler.state(),
             "facts": self.facts.as_json(), "config": self.config.model_dump(), "shape": self.net.shape.as_dict(),
+            "data": self.marks,
         }  # fmt: skip
         save_checkpoint(self.out, CHECKPOINT, tensors, state)
 
@@ -269,7 +278,8 @@ class Trainer:
             same = GeneratorShape.of(sizes(state["shape"])) == self.net.shape
         if not same:
             raise InputError(f"{self.out} holds a run with other net sizes; choose another folder for this recipe.")
-        same_recipe(self.out, GeneratorConfig.renamed(state.get("config")), self.config.model_dump(mode="json"))
+        check_recipe(self.out, state.get("config"), self.config)
+        check_data(self.out, state.get("data"), self.marks)
         path = self.out / f"{CHECKPOINT}.safetensors"
         load_weights(self.net, part_of(tensors, "net"), path)
         load_weights(self.critic, part_of(tensors, "critic"), path)

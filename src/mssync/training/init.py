@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -178,16 +176,3 @@ def save_start(start: Start, out: Path, *, force: bool = False) -> int:
     facts = {"title": start.title, "shape": json.dumps(start.net.shape.as_dict()), "units": json.dumps(units)}
     save_tensors(out, tensors, facts, force=force)
     return len(tensors)
-
-
-def same_recipe(run: Path, before: Any, now: Mapping[str, Any]) -> None:
-    """Say what a run that goes on does otherwise than the recipe it was begun with."""
-    if not isinstance(before, dict):
-        raise InputError(f"{run} holds no run of this kind; {ANEW}")
-    old = json.loads(json.dumps(before))
-    changed = [k for k in now if k in old and old[k] != now[k]]
-    if changed:
-        warnings.warn(
-            f"{run} was begun with another recipe ({clean(', '.join(changed), 100)}); it goes on with this one.",
-            stacklevel=2,
-        )

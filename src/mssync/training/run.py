@@ -38,6 +38,7 @@ from mssync.training.generator import Trainer
 from mssync.training.init import load_start, same_space
 from mssync.training.prepare import checked_space, chosen_clips, chosen_device, keep_list
 from mssync.training.recipe import load_config
+from mssync.training.resume import fingerprints
 from mssync.training.sample import SampleVideo
 from mssync.training.space import SpaceReport, fit_space, measure_space
 from mssync.training.syncer import CROWDED, SyncerTrainer, in_fold, make_level
@@ -98,6 +99,7 @@ def train_syncer(
     crowded = {k for k, n in crowd.items() if n > CROWDED}
     train = [s for s in train if not in_fold(s, config.folds, config.leave_out, crowded)]
     talk = [s for s in dev if len(s.motion) >= MIN_FRAMES and s.speech.mean() >= MIN_TALK]
+    marks = fingerprints(clips, entries)
     nets: dict[str, Syncer] = {}
     numbers: dict[str, dict[str, float]] = {}
     for view in config.views:
@@ -105,7 +107,7 @@ def train_syncer(
         for level in config.levels:
             data = make_level(train, matrix, level, phases=True)
             probe = make_level(talk or dev, matrix, level, phases=False)
-            trainer = SyncerTrainer(config, data, probe, view, level, out, device)
+            trainer = SyncerTrainer(config, data, probe, view, level, out, device, marks)
             trainer.run(partial(report, trainer.name))
             nets[trainer.name], numbers[trainer.name] = trainer.best_net(), trainer.numbers
     used = {s.entry.name for s in train}
@@ -200,10 +202,11 @@ def train_generator(
     teachers = chosen_syncers(config.loss.synchrony, syncers, space)
     train, dev = load_samples(space, clips, entries, mirror=config.mirror)
     train, dev = [closing(s) for s in train], [closing(s) for s in dev]
-    trainer = Trainer(config, space, train, dev, out, device=device, syncers=teachers, start=start)
+    marks = fingerprints(clips, entries)
+    trainer = Trainer(config, space, train, dev, out, device=device, syncers=teachers, start=start, marks=marks)
     keep_list(out, listing, entries)
     data: dict[str, Any] = {
-        "manifest_sha256": manifest_hash(clips, entries),
+        "manifest_sha256": marks["clips"],
         "clips": {"train": len({s.entry.name for s in train}), "dev": len({s.entry.name for s in dev})},
         "speakers": {
             "train": len({s.entry.speaker for s in train}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -34,6 +34,7 @@ from mssync.training.data.augment import SoundAugment
 from mssync.training.data.listing import family_weights
 from mssync.training.data.samples import Sample
 from mssync.training.matched import MatchedWindows
+from mssync.training.resume import FREE, check_data, check_recipe
 
 Array = NDArray[np.float32]
 Report = Callable[[int, dict[str, float]], None]
@@ -122,11 +123,23 @@ class SyncerTrainer:
         view, level: which.
         out: run folder; files are named ``<view>-<level>``.
         device: ``cpu`` or ``cuda``.
+        marks: fingerprints of the clips (:func:`mssync.training.resume.fingerprints`); a run goes on with the same.
+    Raises:
+        InputError: the folder holds another run, or the clips are too short.
     """
 
     def __init__(
-        self, config: SyncerConfig, train: Level, dev: Level, view: View, level: int, out: Path, device: str = "cpu"
+        self,
+        config: SyncerConfig,
+        train: Level,
+        dev: Level,
+        view: View,
+        level: int,
+        out: Path,
+        device: str = "cpu",
+        marks: Mapping[str, str] | None = None,
     ) -> None:
+        self.marks = dict(marks or {})
         self.config, self.data, self.dev, self.out = config, train, dev, out
         self.view, self.name = view, f"{view}-{level}"
         self.device = torch.device(device)
@@ -321,6 +334,7 @@ class SyncerTrainer:
         state: dict[str, Any] = {
             "step": self.step, "best": self.best, "since_best": self.since_best, "numbers": self.numbers,
             "rng": self.rng.bit_generator.state, "shape": self.net.shape.as_dict(), "config": self.config.model_dump(),
+            "data": self.marks,
         }  # fmt: skip
         save_checkpoint(self.out, self.name, tensors, state)
 
@@ -331,6 +345,8 @@ class SyncerTrainer:
         tensors, state = found
         if state.get("shape") != self.net.shape.as_dict():
             raise InputError(f"{self.out} holds a run with other net sizes; choose another folder for this recipe.")
+        check_recipe(self.out, state.get("config"), self.config, (*FREE, "views", "levels"))
+        check_data(self.out, state.get("data"), self.marks)
         path = self.out / f"{self.name}.safetensors"
         load_weights(Syncer(self.net.shape), part_of(tensors, "best"), path)
         load_weights(self.net, part_of(tensors, "net"), path)
