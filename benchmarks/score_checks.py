@@ -33,9 +33,9 @@ from mssync.evaluation.run.suite import SCORES, Case, Item, Settings
 from mssync.evaluation.scores import articulation, head, prosody, silence, sync
 from mssync.evaluation.scores.score import Score
 from mssync.face.tracking import FaceTracker
-from mssync.motion.space import FPS
 from mssync.motion.syncers import SyncCurve, SyncerPyramid
 from mssync.speech.logmel import log_mel
+from mssync.timing import FPS
 from mssync.training.data.index import read_report
 from mssync.training.data.listing import read_list
 

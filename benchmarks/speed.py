@@ -20,9 +20,10 @@ from mssync.inputs import Speech
 from mssync.media.audio import save_wav
 from mssync.media.image import save_png
 from mssync.media.video import VideoWriter
-from mssync.motion.generator import BLOCK_FRAMES, CONTEXT_FRAMES, LOOKAHEAD_FRAMES, GeneratorState
+from mssync.motion.generator import GeneratorState
 from mssync.speech.activity import ActivityStream, GateStream
-from mssync.speech.features import STEPS_PER_FRAME, FeatureStream, default_features
+from mssync.speech.features import FeatureStream, default_features
+from mssync.timing import BLOCK_FRAMES, CONTEXT_FRAMES, LOOKAHEAD_FRAMES, STEPS_PER_FRAME
 
 SECONDS = 10.0
 RUNS = 3

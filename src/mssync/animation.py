@@ -10,8 +10,8 @@ from pathlib import Path
 from threading import Lock
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array, Rgb
 from mssync.errors import InputError
 from mssync.files import PathLike, check_ending, check_run, ready_file
 from mssync.inputs import Speech
@@ -19,11 +19,10 @@ from mssync.media.provenance import synthetic_metadata
 from mssync.media.targets import ready_video
 from mssync.media.video import VideoWriter
 from mssync.motion.mesh import MeshSpace, Rest
-from mssync.motion.space import FPS, MOTION_SUFFIXES, Motion
+from mssync.motion.space import MOTION_SUFFIXES, Motion
 from mssync.render.warp import Scene, WarpRenderer
+from mssync.timing import FPS
 
-Array = NDArray[np.float32]
-Frame = NDArray[np.uint8]
 Progress = Callable[[int, int], None]
 
 
@@ -75,7 +74,7 @@ class Animation:
     def __len__(self) -> int:
         return self._frames
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Iterator[Rgb]:
         return self.frames()
 
     @property
@@ -94,7 +93,7 @@ class Animation:
         """The whole motion; what was not made yet is made now, without drawing anything."""
         return self._header.with_values(np.concatenate(list(self._rows())))
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Iterator[Rgb]:
         """The frames, ``(H, W, 3)`` uint8 RGB, or ``(H, W, 4)`` with straight alpha where ``alpha`` is set."""
         draw = self._renderer.render_rgba if self.alpha else self._renderer.render
         for block in self._rows():
@@ -168,7 +167,7 @@ class Animation:
                 yield block
 
 
-def _ahead(frames: Iterator[Frame], depth: int = 3) -> Generator[Frame]:
+def _ahead(frames: Iterator[Rgb], depth: int = 3) -> Generator[Rgb]:
     """The same frames, up to ``depth`` of them drawn by another thread while the last one is being encoded."""
     with ThreadPoolExecutor(1) as artist:
         waiting = deque(artist.submit(next, frames, None) for _ in range(depth))

@@ -1,4 +1,6 @@
-"""Array files (``.npz``) from anybody, read within bounds: what a file claims is looked at before memory is taken."""
+"""Names of array types, and array files (``.npz``) from anybody, read within bounds: what a file claims is looked at
+before memory is taken.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,12 @@ from typing import IO, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+Array64 = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Rgb = NDArray[np.uint8]
+"""Pixels ``(H, W, 3)``."""
 
 MAX_MEMBERS: Final = 1000
 _PLAIN: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # other packings take memory by the file's own word

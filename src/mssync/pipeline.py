@@ -11,10 +11,10 @@ from threading import RLock
 from typing import Final, Literal, TypedDict, Unpack
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mssync import __version__
 from mssync.animation import Animation, Progress
+from mssync.arrays import Array, Rgb
 from mssync.errors import AssetError, InputError
 from mssync.face.tracking import Face, FaceTracker
 from mssync.files import PathLike
@@ -25,12 +25,12 @@ from mssync.motion.blinks import BlinkModel
 from mssync.motion.generator import MotionGenerator, MotionOptions, MotionStream
 from mssync.motion.joined_shots import encode_shots
 from mssync.motion.mesh import HEAD_NAMES, MeshSpace, Rest
-from mssync.motion.space import FPS, Motion
+from mssync.motion.space import Motion
 from mssync.motion.staging import Room, staged
 from mssync.render.warp import Scene, WarpRenderer
 from mssync.texts import clean
+from mssync.timing import FPS
 
-Array = NDArray[np.float32]
 Background = Literal["keep", "none"]
 
 # After the end of a recorded head the generated one takes over within this time.
@@ -229,7 +229,7 @@ class TalkingHead:
         info = probe_video(video)
         total = info.frames
 
-        def counted() -> Iterator[tuple[float, NDArray[np.uint8]]]:
+        def counted() -> Iterator[tuple[float, Rgb]]:
             for done, pair in enumerate(iter_frames(video), 1):
                 yield pair
                 if progress is not None:

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array
 from mssync.errors import AssetError, InputError, PlatformError
 from mssync.onnx_graph import MAX_BYTES, Refused, check_foreign, check_own
 
@@ -140,7 +140,7 @@ class Network:
         if not fits or not all(_fits(takes[n], shape) for n, shape in inputs.items()):
             raise AssetError(f"{path} is a network with other inputs or outputs; export the model again.")
 
-    def run(self, feeds: Mapping[str, NDArray[np.float32]], *, patience: float | None = None) -> list[Any]:
+    def run(self, feeds: Mapping[str, Array], *, patience: float | None = None) -> list[Any]:
         """The outputs in their order.
 
         Args:
@@ -157,7 +157,7 @@ class Network:
             raise AssetError(f"The network {self._path} gives no numbers of its kind; export the model again.")
         return list(made)
 
-    def _watched(self, feeds: Mapping[str, NDArray[np.float32]], patience: float) -> Any:
+    def _watched(self, feeds: Mapping[str, Array], patience: float) -> Any:
         options = runtime().RunOptions()
         timer = threading.Timer(patience, lambda: setattr(options, "terminate", True))
         timer.daemon = True

@@ -1,6 +1,7 @@
-"""The clock of sound and motion, stated once: rates in Hz, and what one frame holds.
+"""The clock of sound and motion, stated once.
 
-A motion has 25 rows a second. Its sound is mono at 16 kHz, described by 100 feature steps a second, four to a frame.
+Motion has 25 rows a second. Its sound is mono at 16 kHz, and audio features are 100 steps a second, four to a frame.
+The generator makes eight frames at a time, from features of frames before, of these and of some after.
 """
 
 from __future__ import annotations
@@ -8,4 +9,18 @@ from __future__ import annotations
 from typing import Final
 
 FPS: Final = 25.0
-"""Frames (rows of motion) per second."""
+"""Frames of video and rows of motion per second."""
+SAMPLE_RATE: Final = 16_000
+"""Samples of speech per second, wherever it is analysed."""
+STEPS_PER_SECOND: Final = 100
+"""Steps of audio features per second."""
+STEPS_PER_FRAME: Final = 4
+SAMPLES_PER_STEP: Final = 160
+SAMPLES_PER_FRAME: Final = 640
+
+BLOCK_FRAMES: Final = 8
+"""Frames that the generator makes at a time."""
+CONTEXT_FRAMES: Final = 48
+"""Frames of features before a block that its audio encoder takes: with the 25 ms window of a step, less than 2 s."""
+LOOKAHEAD_FRAMES: Final = 12
+"""Frames of features after a block that its audio encoder takes: less than 0.5 s."""

@@ -10,21 +10,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, Final
 
-import numpy as np
 from numpy.typing import NDArray
 
+from mssync.arrays import Array
 from mssync.errors import InputError
 from mssync.files import PathLike, scratch_folder
-from mssync.media.audio import MIN_SECONDS, SPEECH_RATE, iter_sound, probe_sound, save_wav
+from mssync.media.audio import MIN_SECONDS, iter_sound, probe_sound, save_wav
 from mssync.media.held import KeptFile, array_of, content_of, rate_and_samples, samples_of
-from mssync.motion.space import FPS
 from mssync.speech.loudness import LoudnessMeter, amplified
+from mssync.timing import SAMPLE_RATE, SAMPLES_PER_FRAME
 
-Array = NDArray[np.float32]
 # What may be held in memory instead of a file: see mssync.media.held.
 Voice = PathLike | NDArray[Any] | bytes | IO[bytes] | tuple[int, NDArray[Any]]
 
-SAMPLES_PER_FRAME: Final = round(SPEECH_RATE / FPS)
 
 # Levels of the loudest 40 ms in dBFS, and a length, under which no speech can be expected.
 _SILENT: Final = -85.0
@@ -74,7 +72,7 @@ class Speech:
         for piece in iter_sound(path):
             meter.push(piece)
             samples += len(piece)
-        heard = samples / SPEECH_RATE
+        heard = samples / SAMPLE_RATE
         if 0.95 * promised - 0.5 > heard:
             told = f"The sound {path} breaks off after {heard:.1f} of {promised:.1f} s"
             if exact:
@@ -94,8 +92,8 @@ class Speech:
             for piece in iter_sound(self.path, tell=False):
                 yield amplified(piece, gain)
         elif self.array is not None:
-            for start in range(0, self.samples, SPEECH_RATE):
-                yield amplified(self.array[start : start + SPEECH_RATE], gain)
+            for start in range(0, self.samples, SAMPLE_RATE):
+                yield amplified(self.array[start : start + SAMPLE_RATE], gain)
 
     @contextmanager
     def file(self) -> Iterator[Path]:
@@ -106,7 +104,7 @@ class Speech:
         assert self.array is not None
         with scratch_folder() as folder:
             path = folder / "speech.wav"
-            save_wav(path, self.array, SPEECH_RATE, force=True)
+            save_wav(path, self.array, SAMPLE_RATE, force=True)
             yield path
 
     @property
@@ -116,7 +114,7 @@ class Speech:
 
     def why_no_speech(self) -> str:
         """A sentence for the user of a voice in which no speech was heard."""
-        seconds, level = self.samples / SPEECH_RATE, self.meter.loudest
+        seconds, level = self.samples / SAMPLE_RATE, self.meter.loudest
         if level < _SILENT:
             why = "it is silent; look whether the right microphone or track was recorded"
         elif seconds < _SHORT_SECONDS:
@@ -153,10 +151,10 @@ def _held_speech(source: object) -> Speech:
         kept = KeptFile("speech")
         kept.path.write_bytes(content)
         return _opened(kept)
-    rate, samples = rate_and_samples(source) or (SPEECH_RATE, samples_of(array_of(source, "speech")))
+    rate, samples = rate_and_samples(source) or (SAMPLE_RATE, samples_of(array_of(source, "speech")))
     if len(samples) < MIN_SECONDS * rate:
         raise InputError(f"The speech has only {len(samples) / rate:.2f} s of sound; give at least {MIN_SECONDS} s.")
-    if samples.ndim == 1 and rate == SPEECH_RATE:
+    if samples.ndim == 1 and rate == SAMPLE_RATE:
         meter = LoudnessMeter()
         meter.push(samples)
         return Speech(len(samples), array=samples, meter=meter)

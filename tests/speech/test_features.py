@@ -13,14 +13,13 @@ from mssync.errors import InputError
 from mssync.speech.features import (
     BANDS,
     FEATURE_RANGE,
-    FRAME_RATE,
     LOOKAHEAD,
-    STEPS_PER_FRAME,
     FeatureStream,
     align_steps,
     default_features,
     paper_features,
 )
+from mssync.timing import STEPS_PER_FRAME, STEPS_PER_SECOND
 
 Float32 = npt.NDArray[np.float32]
 
@@ -180,8 +179,8 @@ def test_a_step_hears_nothing_after_its_look_ahead(step: int) -> None:
 def test_quiet_and_loud_speech_look_alike_after_a_second() -> None:
     sound = voice(4)
     loud, quiet = default_features(sound), default_features(sound * 10 ** (-30 / 20))
-    np.testing.assert_allclose(quiet[FRAME_RATE:], loud[FRAME_RATE:], atol=0.05)
-    assert loud[FRAME_RATE:].std() > 0.5
+    np.testing.assert_allclose(quiet[STEPS_PER_SECOND:], loud[STEPS_PER_SECOND:], atol=0.05)
+    assert loud[STEPS_PER_SECOND:].std() > 0.5
 
 
 def test_speech_is_about_standardised_and_in_range() -> None:

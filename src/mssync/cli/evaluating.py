@@ -144,6 +144,7 @@ def compare(
     from mssync.evaluation.report.compare import Panel, parse_grid
     from mssync.evaluation.report.compare import compare as run
     from mssync.media.targets import ready_video
+    from mssync.timing import FPS
 
     panels = [Panel.parse(text) for text in videos]
     ready_video(out, force=force, inputs=[p.video for p in panels] + ([] if audio is None else [audio]))
@@ -151,7 +152,7 @@ def compare(
     tracker = _quiet_tracker() if landmarks else None
     with progress(out.name) as update:
         frames = run(panels, out, audio=audio, grid=shape, height=height, tracker=tracker, force=force, progress=update)
-    tell(f"{out}: {len(panels)} videos in {shape[0]} x {shape[1]}, {frames / 25:.2f} s")
+    tell(f"{out}: {len(panels)} videos in {shape[0]} x {shape[1]}, {frames / FPS:.2f} s")
 
 
 def bench_suite(

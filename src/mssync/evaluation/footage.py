@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array, Rgb
 from mssync.errors import InputError
 from mssync.face.tracking import FaceTracker, Track
 from mssync.files import PathLike
@@ -21,10 +21,8 @@ from mssync.media.audio import load_sound
 from mssync.media.video import iter_frames, probe_video
 from mssync.models import load_model
 from mssync.motion.mesh import MeshSpace
-from mssync.motion.space import FPS
 from mssync.speech.activity import speech_probability
-
-Array = NDArray[np.float32]
+from mssync.timing import FPS, SAMPLES_PER_FRAME
 
 MIN_SECONDS: Final = 1.0
 
@@ -86,7 +84,7 @@ def read_footage(
     tracker = tracker or FaceTracker()
     sound = load_sound(audio or path)
 
-    def frames() -> Iterator[tuple[float, NDArray[np.uint8]]]:
+    def frames() -> Iterator[tuple[float, Rgb]]:
         for done, pair in enumerate(iter_frames(path), 1):
             yield pair
             if progress is not None:
@@ -117,4 +115,6 @@ def footage_of(path: Path, track: Track, sound: Array) -> Footage:
         track.points[:n], track.blendshapes[:n], track.valid[:n], track.times[:n], track.width, track.height
     )  # fmt: skip
     motion = pinned_space().encode(cut)
-    return Footage(path, cut, motion.values, motion.names, sound[: n * 640].astype(np.float32), speech[:n])
+    return Footage(
+        path, cut, motion.values, motion.names, sound[: n * SAMPLES_PER_FRAME].astype(np.float32), speech[:n]
+    )

@@ -9,8 +9,8 @@ from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array, Array64, Rgb
 from mssync.errors import InputError
 from mssync.evaluation.footage import Footage, pinned_space
 from mssync.face.networks import Roi, crop
@@ -19,12 +19,7 @@ from mssync.face.tracking import FaceTracker
 from mssync.files import PathLike
 from mssync.media.image import load_image
 from mssync.media.video import iter_frames
-from mssync.motion.space import FPS
-
-Array = NDArray[np.float32]
-Array64 = NDArray[np.float64]
-
-Frame = NDArray[np.uint8]
+from mssync.timing import FPS
 
 CROP: Final = 256  # pixels
 # Side of the crop in inter-ocular distances: 100 of its pixels are one, whatever the video's own size.
@@ -33,7 +28,7 @@ SIDE: Final = 2.56
 _MIDDLE: Final = np.array([0.0, 0.404, 0.0])
 
 
-def pinned_frames(path: Path, count: int, *, every: int = 1) -> Iterator[tuple[int, Frame]]:
+def pinned_frames(path: Path, count: int, *, every: int = 1) -> Iterator[tuple[int, Rgb]]:
     """Frames 0, ``every``, 2 ``every``, ... below ``count`` at 25 per second: each the one nearest in time.
 
     Two decoded frames are held at a time. A video that ends early repeats its last frame.
@@ -44,7 +39,7 @@ def pinned_frames(path: Path, count: int, *, every: int = 1) -> Iterator[tuple[i
         InputError: the video cannot be read.
     """
     wanted = 0
-    before: tuple[float, Frame] | None = None
+    before: tuple[float, Rgb] | None = None
     for seconds, rgb in iter_frames(path):
         while wanted < count and wanted / FPS <= seconds:
             earlier = before is not None and wanted / FPS - before[0] < seconds - wanted / FPS
@@ -58,9 +53,7 @@ def pinned_frames(path: Path, count: int, *, every: int = 1) -> Iterator[tuple[i
         wanted += every
 
 
-def paired_frames(
-    first: Footage, second: Footage | None, *, every: int = 1
-) -> Iterator[tuple[int, Frame, Frame | None]]:
+def paired_frames(first: Footage, second: Footage | None, *, every: int = 1) -> Iterator[tuple[int, Rgb, Rgb | None]]:
     """:func:`pinned_frames` of a video with those of a second one beside them.
 
     Yields:
@@ -80,7 +73,7 @@ def paired_frames(
 class Portrait:
     """A photo and the face in it: ``rgb (H, W, 3)`` uint8, ``points (478, 3)`` pixels."""
 
-    rgb: Frame
+    rgb: Rgb
     points: Array
 
     @staticmethod
@@ -97,7 +90,7 @@ class Portrait:
         return Portrait(rgb, faces[0].points)
 
 
-def resized(rgb: Frame, width: int, height: int) -> Frame:
+def resized(rgb: Rgb, width: int, height: int) -> Rgb:
     """The picture at another size, averaged where it shrinks."""
     if rgb.shape[:2] == (height, width):
         return rgb
@@ -138,7 +131,7 @@ class FaceCrop:
             np.repeat(self.centre[row : row + 1], len(one), 0), one * self.side[row] * zoom, one * self.angle[row]
         )
 
-    def cut(self, rgb: Frame, row: int, size: int = CROP) -> Frame:
+    def cut(self, rgb: Rgb, row: int, size: int = CROP) -> Rgb:
         """The crop of one frame ``(size, size, 3)``; beyond the picture its edge is repeated."""
         (x, y), side, angle = self.centre[row], self.side[row], self.angle[row]
         return crop(rgb, Roi(float(x), float(y), float(side), float(angle)), size)

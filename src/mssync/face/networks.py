@@ -14,12 +14,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array, Rgb
 from mssync.errors import AssetError, PlatformError
 from mssync.face.topology import BLENDSHAPE_POINTS, POINTS
-
-Array = NDArray[np.float32]
 
 DETECTOR_SIZE = 128
 MESH_SIZE = 256
@@ -79,7 +77,7 @@ def _anchors() -> Array:
     return np.concatenate(rows).astype(np.float32)
 
 
-def crop(rgb: NDArray[np.uint8], roi: Roi, size: int) -> NDArray[np.uint8]:
+def crop(rgb: Rgb, roi: Roi, size: int) -> Rgb:
     """Cut the rotated square out of the picture, ``(size, size, 3)``, averaged down when it is much larger.
 
     Beyond the picture its edge is repeated. Pixel centres map to pixel centres, so that mirrored pictures give mirrored
@@ -121,7 +119,7 @@ class FaceNetworks:
             raise AssetError(f"{name} is not the face model file; leave it out, or run `mssync models fetch`.") from e
         self._anchors = _anchors()
 
-    def detect(self, rgb: NDArray[np.uint8]) -> tuple[Array, Array]:
+    def detect(self, rgb: Rgb) -> tuple[Array, Array]:
         """Boxes of faces in one picture, letterboxed to the detector's square.
 
         Returns:
@@ -147,7 +145,7 @@ class FaceNetworks:
         box += np.tile(np.array([w / 2 - side / 2, h / 2 - side / 2]), 4)
         return _merge(box.astype(np.float32), score[keep].astype(np.float32))
 
-    def mesh(self, rgb: NDArray[np.uint8], roi: Roi) -> tuple[Array, float]:
+    def mesh(self, rgb: Rgb, roi: Roi) -> tuple[Array, float]:
         """The 478 points in picture pixels ``(478, 3)`` and the presence score in [0, 1]."""
         x = crop(rgb, roi, MESH_SIZE).astype(np.float32) / 255.0
         outs = self._mesh(x[None])

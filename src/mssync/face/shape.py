@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array, Array64
 from mssync.face.topology import (
     EYE_CORNERS_LEFT,
     EYE_CORNERS_RIGHT,
@@ -21,9 +21,6 @@ from mssync.face.topology import (
     RIGHT_LID_PAIRS,
     RIGID,
 )
-
-Array = NDArray[np.float32]
-Array64 = NDArray[np.float64]
 
 _RIGID = np.asarray(RIGID)
 

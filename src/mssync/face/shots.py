@@ -6,9 +6,8 @@ from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Rgb = NDArray[np.uint8]
+from mssync.arrays import Array, Rgb
 
 _SIDE: Final = 24  # of the thumbnails that are compared
 # Correlation of two neighbouring thumbnails: under the first it is another scene; between the two it is one where the
@@ -28,7 +27,7 @@ class CutFinder:
     """
 
     def __init__(self) -> None:
-        self._last: NDArray[np.float32] | None = None
+        self._last: Array | None = None
 
     def agreement(self, rgb: Rgb) -> float:
         """Correlation of a frame's colours with those of the frame before in [-1, 1]; 1 for the first frame."""

@@ -13,16 +13,14 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array, Array64, Mask, Rgb
 from mssync.assets import asset_bytes
 from mssync.errors import AssetError, InputError
 from mssync.face.networks import FaceNetworks, Roi
 from mssync.face.shots import CutFinder, another_scene, jumped
 from mssync.face.topology import OUTER_EYE_CORNERS, TEMPLES
-
-Array = NDArray[np.float32]
-Rgb = NDArray[np.uint8]
+from mssync.timing import FPS
 
 MIN_FACE = 48  # pixels between the temples
 PRESENCE = 0.5
@@ -88,8 +86,8 @@ class Track:
 
     points: Array
     blendshapes: Array
-    valid: NDArray[np.bool_]
-    times: NDArray[np.float64]
+    valid: Mask
+    times: Array64
     width: int
     height: int
     cuts: tuple[int, ...] = ()
@@ -108,7 +106,7 @@ class Track:
         last = len(self.times) - 1
         return [(float(self.times[a]), float(self.times[min(b, last)])) for a, b in edge.reshape(-1, 2)]
 
-    def resampled(self, fps: float = 25.0) -> Track:
+    def resampled(self, fps: float = FPS) -> Track:
         """Interpolate points and scores linearly to a steady rate, starting at time 0 of the video.
 
         Rows farther than 0.2 s from a found face stay invalid. The points are resampled, never the frames: dropping

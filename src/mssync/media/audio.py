@@ -19,15 +19,14 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from numpy.typing import NDArray
 
+from mssync.arrays import Array
 from mssync.errors import InputError
 from mssync.files import PathLike, replacing
 from mssync.media.channels import ChannelJoiner
 from mssync.media.container import decode, open_media, sound_stream
-
-Samples = NDArray[np.float32]
+from mssync.timing import SAMPLE_RATE
 
 MIN_SECONDS = 0.2
-SPEECH_RATE = 16_000
 
 _RATES = range(1_000, 768_001)
 _MAX_CHANNELS = 64
@@ -89,8 +88,8 @@ def sound_start(path: PathLike) -> float | None:
 
 
 def iter_sound(
-    path: PathLike, rate: int = SPEECH_RATE, mono: bool = True, block: int = SPEECH_RATE, tell: bool = True
-) -> Generator[Samples]:
+    path: PathLike, rate: int = SAMPLE_RATE, mono: bool = True, block: int = SAMPLE_RATE, tell: bool = True
+) -> Generator[Array]:
     """Decode and resample a sound piece by piece.
 
     Any format, sample type, rate and number of channels that FFmpeg decodes, the sound track of a video too.
@@ -121,7 +120,7 @@ def iter_sound(
         names = tuple(channel.name for channel in stream.codec_context.layout.channels)
         pieces = _resampled(_native(container, stream), rate, _Mono(names, path, tell) if mono else None)
         least = int(MIN_SECONDS * rate)
-        held: list[Samples] = []
+        held: list[Array] = []
         count, started = 0, False
         for piece in pieces:
             held.append(piece)
@@ -142,13 +141,13 @@ def iter_sound(
             yield np.concatenate(held)
 
 
-def load_sound(path: PathLike, rate: int = SPEECH_RATE, max_seconds: float = 3600.0) -> Samples:
+def load_sound(path: PathLike, rate: int = SAMPLE_RATE, max_seconds: float = 3600.0) -> Array:
     """Read a whole sound as (n,) float32 mono in [-1, 1] at ``rate``; see :func:`iter_sound`.
 
     Raises:
         InputError: as there, or the sound is longer than ``max_seconds``.
     """
-    pieces: list[Samples] = []
+    pieces: list[Array] = []
     count, most = 0, math.floor(max_seconds * rate)
     for piece in iter_sound(path, rate):
         pieces.append(piece)
@@ -158,7 +157,7 @@ def load_sound(path: PathLike, rate: int = SPEECH_RATE, max_seconds: float = 360
     return np.concatenate(pieces)
 
 
-def save_wav(path: PathLike, samples: Samples, rate: int, force: bool) -> None:
+def save_wav(path: PathLike, samples: Array, rate: int, force: bool) -> None:
     """Write a 16-bit WAV, atomically.
 
     Args:
@@ -186,21 +185,21 @@ def open_wav(path: Path, rate: int, channels: int) -> wave.Wave_write:
     return out
 
 
-def pcm16(samples: Samples) -> bytes:
+def pcm16(samples: Array) -> bytes:
     """Interleaved little-endian 16-bit samples of (n,) or (n, channels) floats in [-1, 1]."""
     return bytes(np.rint(np.clip(samples, -1.0, 1.0) * 32767.0).astype("<i2").tobytes())
 
 
-def _columns(samples: Samples) -> Samples:
+def _columns(samples: Array) -> Array:
     return samples.reshape(len(samples), -1) if samples.size else samples.reshape(0, 1)
 
 
-def _native(container: InputContainer, stream: AudioStream) -> Iterator[tuple[int, Samples]]:
+def _native(container: InputContainer, stream: AudioStream) -> Iterator[tuple[int, Array]]:
     """Yield ``(rate, (n, channels) float32 in [-1, 1])`` as decoded, gaps filled with silence."""
     # AAC in MP4 is stored in whole frames; only the last packet's duration says how much of its frame is
     # sound.
     exact_tail = "mp4" in container.format.name
-    held: tuple[int, Samples] | None = None
+    held: tuple[int, Array] | None = None
     tail: int | None = None
     end: float | None = None
     heard = filled = 0.0
@@ -227,7 +226,7 @@ def _native(container: InputContainer, stream: AudioStream) -> Iterator[tuple[in
         yield held[0], held[1][: tail or None]
 
 
-def frame_samples(frame: AudioFrame) -> Samples:
+def frame_samples(frame: AudioFrame) -> Array:
     """One decoded frame as (n, channels) float32 in [-1, 1]; samples that are no number become 0."""
     # PyAV has no numpy form of 64-bit integers, and reads past the end of the plane list of 8 and more planar channels.
     if frame.format.name.startswith("s64") or (frame.format.is_planar and frame.layout.nb_channels >= 8):
@@ -252,7 +251,7 @@ class _Mono:
         self._kind = (0, 1)
         self._said = not tell
 
-    def push(self, rate: int, block: Samples) -> Iterator[tuple[int, Samples]]:
+    def push(self, rate: int, block: Array) -> Iterator[tuple[int, Array]]:
         """The ``(rate, (n, 1))`` blocks that this one completes."""
         kind = (rate, block.shape[1])
         if kind != self._kind:
@@ -268,19 +267,19 @@ class _Mono:
                 stacklevel=2,
             )
 
-    def flush(self) -> Iterator[tuple[int, Samples]]:
+    def flush(self) -> Iterator[tuple[int, Array]]:
         """What is still held."""
         if self._joiner is not None:
             yield self._kind[0], self._joiner.flush()
 
 
-def _joined(blocks: Iterable[tuple[int, Samples]], mono: _Mono) -> Iterator[tuple[int, Samples]]:
+def _joined(blocks: Iterable[tuple[int, Array]], mono: _Mono) -> Iterator[tuple[int, Array]]:
     for rate, block in blocks:
         yield from mono.push(rate, block)
     yield from mono.flush()
 
 
-def _resampled(blocks: Iterable[tuple[int, Samples]], rate: int, mono: _Mono | None) -> Iterator[Samples]:
+def _resampled(blocks: Iterable[tuple[int, Array]], rate: int, mono: _Mono | None) -> Iterator[Array]:
     """Bring blocks of possibly changing rate and width to one rate and one width."""
     resampler: soxr.ResampleStream | None = None
     current, width = 0, 0
@@ -300,7 +299,7 @@ def _resampled(blocks: Iterable[tuple[int, Samples]], rate: int, mono: _Mono | N
         yield _shaped(resampler.resample_chunk(np.zeros((0, width), np.float32), last=True), mono is not None)
 
 
-def _shaped(samples: Samples, mono: bool) -> Samples:
+def _shaped(samples: Array, mono: bool) -> Array:
     """Cut the resampler's overshoot and give the public shape."""
     clipped = np.clip(samples, -1.0, 1.0)
     return clipped[:, 0] if mono else clipped

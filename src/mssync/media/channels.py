@@ -10,9 +10,8 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Samples = NDArray[np.float32]
+from mssync.arrays import Array
 
 BLOCK_SECONDS: Final = 0.5
 """Sound that is held back while it is judged: the longest look-ahead."""
@@ -70,7 +69,7 @@ class ChannelJoiner:
         self._held = np.zeros((0, channels), np.float32)
         self.cancelled = 0
 
-    def push(self, block: Samples) -> Samples:
+    def push(self, block: Array) -> Array:
         """Take ``(n, channels)``, return the ``(k, 1)`` samples that are ready."""
         joined = np.concatenate([self._held, block])
         whole = len(joined) // self._block * self._block
@@ -78,12 +77,12 @@ class ChannelJoiner:
         parts = [self._join(joined[i : i + self._block]) for i in range(0, whole, self._block)]
         return np.concatenate([np.zeros((0, 1), np.float32), *parts])
 
-    def flush(self) -> Samples:
+    def flush(self) -> Array:
         """The sound has ended: the samples ``(k, 1)`` still held."""
         rest, self._held = self._held, self._held[:0]
         return self._join(rest) if len(rest) else np.zeros((0, 1), np.float32)
 
-    def _join(self, block: Samples) -> Samples:
+    def _join(self, block: Array) -> Array:
         before = self._taken
         self._listen(block)
         made = self._mixed(block, self._taken)
@@ -93,12 +92,12 @@ class ChannelJoiner:
             made[:n] = made[:n] * share + self._mixed(block[:n], before) * (1 - share)
         return made
 
-    def _mixed(self, block: Samples, taken: int | None) -> Samples:
+    def _mixed(self, block: Array, taken: int | None) -> Array:
         if taken is not None:
             return block[:, taken : taken + 1].copy()
         return np.asarray(block.mean(axis=1, keepdims=True, dtype=np.float32), np.float32)
 
-    def _listen(self, block: Samples) -> None:
+    def _listen(self, block: Array) -> None:
         """Add a block to the running spectra and decide anew."""
         if len(block) < self._window or float(np.square(block).max()) < _SILENCE:
             return

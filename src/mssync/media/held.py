@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mssync.arrays import Array, Rgb
 from mssync.errors import InputError
 from mssync.files import scratch_folder
 
@@ -68,7 +69,7 @@ def array_of(value: object, what: str) -> NDArray[Any]:
     )
 
 
-def pixels_of(array: NDArray[Any]) -> NDArray[np.uint8]:
+def pixels_of(array: NDArray[Any]) -> Rgb:
     """A picture array as (H, W, 3 or 4) uint8.
 
     Args:
@@ -98,7 +99,7 @@ def pixels_of(array: NDArray[Any]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(np.repeat(array, 3, axis=2) if array.shape[2] == 1 else array)
 
 
-def samples_of(array: NDArray[Any]) -> NDArray[np.float32]:
+def samples_of(array: NDArray[Any]) -> Array:
     """A sound array as (n,) or (n, channels) float32 in [-1, 1].
 
     Args:
@@ -130,7 +131,7 @@ def samples_of(array: NDArray[Any]) -> NDArray[np.float32]:
     return np.asarray(centred / half, np.float32)
 
 
-def rate_and_samples(value: object) -> tuple[int, NDArray[np.float32]] | None:
+def rate_and_samples(value: object) -> tuple[int, Array] | None:
     """A pair ``(rate, array)`` as notebooks and web apps hand sounds over; ``None`` for anything else.
 
     Raises:

@@ -15,6 +15,7 @@ from PIL import ExifTags, ImageCms, UnidentifiedImageError
 from PIL import Image as Pil
 from PIL.PngImagePlugin import PngInfo
 
+from mssync.arrays import Rgb
 from mssync.errors import InputError
 from mssync.files import PathLike, readable_file, replacing
 from mssync.media.kinds import misplaced
@@ -54,7 +55,7 @@ class Image:
         longest: longer side in pixels of the picture as it was given, where it was read smaller; 0: it is whole.
     """
 
-    rgb: NDArray[np.uint8]
+    rgb: Rgb
     alpha: NDArray[np.uint8] | None = None
     name: str = "picture"
     longest: int = 0
@@ -239,9 +240,7 @@ def png_info(metadata: Mapping[str, str] | None) -> PngInfo:
     return info
 
 
-def save_png(
-    path: PathLike, pixels: NDArray[np.uint8], *, force: bool, metadata: Mapping[str, str] | None = None
-) -> None:
+def save_png(path: PathLike, pixels: Rgb, *, force: bool, metadata: Mapping[str, str] | None = None) -> None:
     """Write a PNG, atomically.
 
     Args:

@@ -17,10 +17,10 @@ from av.audio.stream import AudioStream
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 from PIL import Image as Pil
 
-from mssync.media.audio import Samples, iter_sound, open_wav, pcm16, probe_sound
+from mssync.arrays import Array, Rgb
+from mssync.media.audio import iter_sound, open_wav, pcm16, probe_sound
 from mssync.media.channels import ChannelJoiner
 from mssync.media.encoders import CHOICE, MP4_ENCODERS, WEBM_ENCODERS, Encoder, choose
 from mssync.media.image import png_info
@@ -90,7 +90,7 @@ class SoundFeed:
         native = probe_sound(path).rate
         self.rate = next((rate for rate in rates if rate >= native), rates[-1] if rates else native)
         self._pieces = iter_sound(path, self.rate, mono=False, block=8192, tell=False)
-        self._held: Samples = next(self._pieces)
+        self._held: Array = next(self._pieces)
         if self._held.shape[1] > 2:
             # No channel is preferred here, as it is for the lips: what is heard is all that the user gave.
             joiner = ChannelJoiner(self.rate, self._held.shape[1])
@@ -98,7 +98,7 @@ class SoundFeed:
             self._held = next(self._pieces)
         self.channels = self._held.shape[1]
 
-    def take(self, count: int) -> Samples:
+    def take(self, count: int) -> Array:
         """Return the next ``count`` samples, (count, channels) float32."""
         parts = [self._held]
         have = len(self._held)
@@ -117,7 +117,7 @@ class SoundFeed:
         self._pieces.close()
 
 
-def _one_channel(first: Samples, rest: Generator[Samples], joiner: ChannelJoiner) -> Generator[Samples]:
+def _one_channel(first: Array, rest: Generator[Array], joiner: ChannelJoiner) -> Generator[Array]:
     """Pieces of many channels as ``(n, 1)``."""
     with closing(rest):
         yield joiner.push(first)
@@ -172,7 +172,7 @@ class ContainerSink:
             sound.codec_context.open()  # tells the frame size
             self._audio = sound
 
-    def write(self, frame: NDArray[np.uint8]) -> None:
+    def write(self, frame: Rgb) -> None:
         """Encode one frame and the sound up to its end."""
         if any(self._pad):
             frame = np.pad(frame, ((0, self._pad[0]), (0, self._pad[1]), (0, 0)), mode="edge")
@@ -220,7 +220,7 @@ class ContainerSink:
             self._container.close()
 
 
-def _audio_frame(samples: Samples, layout: str) -> AudioFrame:
+def _audio_frame(samples: Array, layout: str) -> AudioFrame:
     """Put (n, channels) floats into the encoder's sample format (``fltp`` of AAC, ``s16`` of Opus)."""
     channels = "stereo" if samples.shape[1] == 2 else "mono"
     if layout == "fltp":
@@ -242,7 +242,7 @@ class FolderSink:
         if feed is not None:
             self._wav = open_wav(path / _SOUND_NAME, feed.rate, feed.channels)
 
-    def write(self, frame: NDArray[np.uint8]) -> None:
+    def write(self, frame: Rgb) -> None:
         """Write one frame and the sound up to its end."""
         name = self._path / f"{self._frames:06d}.png"
         Pil.fromarray(frame).save(name, "PNG", pnginfo=self._info, compress_level=3)

@@ -11,17 +11,17 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
+from mssync.arrays import Rgb
 from mssync.errors import InputError
 from mssync.files import PathLike
 from mssync.media.audio import sound_start, stream_seconds
 from mssync.media.container import decode, open_media, video_stream
 from mssync.media.writer import VideoWriter
+from mssync.timing import FPS
 
 __all__ = ["VideoInfo", "VideoWriter", "iter_frames", "probe_video"]
 
-Frame = NDArray[np.uint8]
 
 MAX_PIXELS = 36_000_000
 """Of a frame as it is shown: 8K. Decoders hold up to sixteen frames, so this bounds the memory of hostile files."""
@@ -72,7 +72,7 @@ class _Upright:
         """Width and height after the rotation."""
         return (self.height, self.width) if self.turns % 2 else (self.width, self.height)
 
-    def __call__(self, frame: VideoFrame) -> Frame:
+    def __call__(self, frame: VideoFrame) -> Rgb:
         # Files that do not name their matrix: players take BT.709 for HD and BT.601 below, and so do we.
         hd = frame.colorspace == _UNSPECIFIED and max(frame.width, frame.height) >= 1280
         rgb = self.reformatter.reformat(
@@ -103,7 +103,7 @@ def probe_video(path: PathLike) -> VideoInfo:
         return VideoInfo(*upright.shown, _fps(stream), stream.frames or None, seconds)
 
 
-def iter_frames(path: PathLike) -> Iterator[tuple[float, Frame]]:
+def iter_frames(path: PathLike) -> Iterator[tuple[float, Rgb]]:
     """Decode a video frame by frame, from the first that can be decoded; damaged packets are passed over.
 
     Yields:
@@ -167,7 +167,7 @@ def _too_large(path: PathLike) -> InputError:
 
 def _fps(stream: VideoStream) -> float:
     rate = stream.average_rate or stream.guessed_rate
-    return float(rate) if rate and 0.1 <= rate <= 1000 else 25.0
+    return float(rate) if rate and 0.1 <= rate <= 1000 else FPS
 
 
 def _undecodable(path: PathLike) -> InputError:

@@ -11,13 +11,12 @@ from types import TracebackType
 
 import av
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Rgb
 from mssync.errors import OutputError
 from mssync.files import PathLike, checked_folder, checked_target, replacing, replacing_folder, write_error
 from mssync.media.sinks import CONTAINERS, ContainerSink, FolderSink, SoundFeed, is_frame_folder
-
-Frame = NDArray[np.uint8]
+from mssync.timing import FPS
 
 _MAX_SIDE = 16_384  # H.264's and VP9's largest
 
@@ -59,7 +58,7 @@ class VideoWriter:
         width: int,
         height: int,
         *,
-        fps: float = 25.0,
+        fps: float = FPS,
         sound: PathLike | None = None,
         metadata: Mapping[str, str] | None = None,
         force: bool = False,
@@ -122,7 +121,7 @@ class VideoWriter:
         part = stack.enter_context(replacing(self.out, force=self._force, inputs=inputs))
         return ContainerSink(part, kind, self._size, self._rate, feed, self._metadata, self.alpha, self._crf)
 
-    def write(self, frame: Frame) -> None:
+    def write(self, frame: Rgb) -> None:
         """Append one (H, W, 3) RGB or (H, W, 4) RGBA uint8 frame; a 4th channel without ``alpha`` is dropped."""
         if self._sink is None:
             raise ValueError("write() works only inside the with block")

@@ -14,7 +14,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+from mssync.arrays import Array
+from mssync.timing import FPS
 
 MEDIAN_FRAMES: Final = 19  # 0.76 s: wider than two blinks
 THRESHOLD: Final = 0.35
@@ -80,9 +81,9 @@ class BlinkModel:
         exposure, count = 0.0, 0
         for lids in clips:
             peaks = find_blinks(lids)
-            exposure += len(lids) / 25.0
+            exposure += len(lids) / FPS
             count += len(peaks)
-            intervals += list(np.diff(peaks) / 25.0)
+            intervals += list(np.diff(peaks) / FPS)
             base = without_blinks(lids)
             for p in peaks:
                 if COURSE_BEFORE <= p < len(lids) - COURSE_AFTER:
@@ -122,7 +123,7 @@ class BlinkProcess:
         if self._rate <= 0:
             return float("inf")
         seconds = self._rng.lognormal(self._model.log_mean, self._model.log_std) / self._rate
-        return max(float(seconds) * 25.0, float(len(self._course)))
+        return max(float(seconds) * FPS, float(len(self._course)))
 
     def next(self, frames: int) -> Array:
         """Closure ``(frames,)`` in [0, 1] of the coming frames."""

@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array
 from mssync.errors import InputError
-
-Array = NDArray[np.float32]
 
 SLIGHTLY: Final = 0.1  # share of a range's width by which a file's numbers may leave it
 

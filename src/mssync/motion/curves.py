@@ -13,17 +13,14 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array, Array64
 from mssync.errors import InputError
 from mssync.face import topology as topo
 from mssync.face.shape import rotation_matrix
 from mssync.files import written_aside
 from mssync.motion.mesh import EYE_POINTS, HEAD_NAMES, MeshSpace
 from mssync.motion.space import Motion
-
-Array = NDArray[np.float32]
-Array64 = NDArray[np.float64]
 
 ARKIT_NAMES: Final = (*topo.BLENDSHAPE_NAMES[1:], "tongueOut")
 HEAD_CURVES: Final = ("head_pitch", "head_yaw", "head_roll", "head_x", "head_y", "head_scale")

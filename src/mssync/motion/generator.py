@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array
 from mssync.errors import InputError
 from mssync.motion.blinks import BlinkModel, BlinkProcess
 from mssync.motion.gap_curve import GapCurve
@@ -21,14 +21,11 @@ from mssync.motion.mesh import HEAD_NAMES
 from mssync.motion.noise import BURN_IN, burned_in, smooth
 from mssync.sessions import PATIENCE, Network, open_session
 from mssync.speech.activity import ActivityStream, GateStream
-from mssync.speech.features import BANDS, FEATURE_RANGE, STEPS_PER_FRAME, FeatureStream
+from mssync.speech.features import BANDS, FEATURE_RANGE, FeatureStream
+from mssync.timing import BLOCK_FRAMES, CONTEXT_FRAMES, LOOKAHEAD_FRAMES, STEPS_PER_FRAME
 
-Array = NDArray[np.float32]
 _Shapes = dict[str, tuple[int | None, ...]]
 
-CONTEXT_FRAMES: Final = 48
-LOOKAHEAD_FRAMES: Final = 12
-BLOCK_FRAMES: Final = 8
 LEVELS: Final = 4  # of the sound pyramid inside the encoder
 # What of the net's sizes the graphs' inputs and outputs depend on.
 SIZES: Final = ("motion", "bands", "channels", "width", "window", "style", "noise")

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array
 from mssync.errors import InputError
 from mssync.face.tracking import Track
 from mssync.motion.mesh import MeshSpace
-from mssync.motion.space import FPS, Motion
-
-Array = NDArray[np.float32]
+from mssync.motion.space import Motion
+from mssync.timing import FPS
 
 EASE_FRAMES: Final = 12
 """Within so many frames (half a second) a shot goes from where the one before ended to its own motion."""

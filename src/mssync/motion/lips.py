@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array
 from mssync.face import topology as topo
-
-Array = NDArray[np.float32]
 
 # From corner to corner: how much of the middle's gap each pair of inner points has in open mouths.
 PROFILE: Final = np.sin(np.linspace(0.0, np.pi, len(topo.LIPS_INNER_UPPER))).astype(np.float32) ** 0.7

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mssync.arrays import Wanted, read_arrays
+from mssync.arrays import Array, Array64, Wanted, read_arrays
 from mssync.errors import AssetError, InputError
 from mssync.face import shape as fs
 from mssync.face import topology as topo
@@ -24,9 +23,6 @@ from mssync.files import replacing
 from mssync.motion import lips
 from mssync.motion.columns import EYES, HEAD, LIP_GAP, Column, expression
 from mssync.motion.space import Controls, Motion
-
-Array = NDArray[np.float32]
-Array64 = NDArray[np.float64]
 
 HEAD_NAMES: Final = tuple(c.name for c in HEAD)
 EYE_POINTS: Final = tuple(

@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+from mssync.arrays import Array
 
 FASTEST: Final = 2.0  # frames
 SLOWEST: Final = 48.0

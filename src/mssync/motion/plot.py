@@ -6,20 +6,18 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array, Array64
 from mssync.errors import InputError
 from mssync.files import written_aside
 from mssync.motion.curves import head_angles
 from mssync.motion.mesh import HEAD_NAMES
-from mssync.motion.space import FPS, Motion
+from mssync.motion.space import Motion
 from mssync.speech.activity import speech_mask, speech_probability
 from mssync.texts import clean
-
-Array = NDArray[np.float32]
+from mssync.timing import FPS, SAMPLE_RATE
 
 SUFFIXES: Final = (".png", ".svg", ".pdf")
-SPEECH_RATE: Final = 16000
 _NEEDED: Final = (*HEAD_NAMES, "lip_gap", "lid_left", "lid_right", "gaze_x", "gaze_y")
 _COLUMNS: Final = 2000  # as many steps of the waveform as a wide picture has pixels
 _COLOURS: Final = ("#1f6fb4", "#d1602a", "#3a923a")
@@ -58,7 +56,7 @@ def plot_motion(
         axes: list[Any] = list(figure.subplots(len(heights), 1, sharex=True, height_ratios=heights))
         _panels(axes, motion)
         if speech is not None:
-            samples, rate = speech if isinstance(speech, tuple) else (speech, SPEECH_RATE)
+            samples, rate = speech if isinstance(speech, tuple) else (speech, SAMPLE_RATE)
             _waveform(axes[-1], samples, rate)
             _shade(axes, samples, rate)
         seconds = len(motion) / motion.fps
@@ -108,7 +106,7 @@ _LEGEND: Final[dict[str, Any]] = {
 }  # fmt: skip
 
 
-def _lines(axis: Any, t: NDArray[np.float64], lines: list[tuple[str, Any]], label: str, least: float) -> None:
+def _lines(axis: Any, t: Array64, lines: list[tuple[str, Any]], label: str, least: float) -> None:
     """Curves around a zero line; the axis spans at least ``least`` either way, so that noise looks like noise."""
     axis.axhline(0, color="#999999", linewidth=0.7)
     for (name, values), colour in zip(lines, _COLOURS, strict=False):
@@ -133,10 +131,10 @@ def _waveform(axis: Any, samples: Array, rate: int) -> None:
 
 
 def _shade(axes: list[Any], samples: Array, rate: int) -> None:
-    if rate != SPEECH_RATE:
+    if rate != SAMPLE_RATE:
         import soxr
 
-        samples = np.asarray(soxr.resample(samples, rate, SPEECH_RATE), np.float32)
+        samples = np.asarray(soxr.resample(samples, rate, SAMPLE_RATE), np.float32)
     mask = speech_mask(speech_probability(samples))
     edges = np.flatnonzero(np.diff(np.concatenate([[0], mask, [0]]).astype(int))).reshape(-1, 2) / FPS
     for axis in axes:

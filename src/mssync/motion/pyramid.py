@@ -13,13 +13,10 @@ from __future__ import annotations
 from typing import Final, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array
 from mssync.face import topology as topo
 from mssync.motion.mesh import HEAD_NAMES, MeshSpace
-
-Array = NDArray[np.float32]
-Array64 = NDArray[np.float64]
 
 LEVELS: Final = 4
 KERNEL: Final = 7

@@ -10,24 +10,21 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mssync.arrays import Wanted, read_arrays
+from mssync.arrays import Array, Wanted, read_arrays
 from mssync.errors import InputError
 from mssync.face.tracking import Face, Track
 from mssync.files import written_aside
 from mssync.motion.columns import Column, within_ranges
 from mssync.schema import MAX_JSON, parse_json
 from mssync.texts import clean
-from mssync.timing import FPS as FPS
-
-Array = NDArray[np.float32]
+from mssync.timing import FPS
 
 MOTION_FORMAT = "mssync-motion"
 MOTION_VERSION = 1
 MOTION_SUFFIXES = (".npz",)
 MAX_SECONDS = 3600 * 12
-MAX_FRAMES = 25 * MAX_SECONDS
+MAX_FRAMES = int(FPS) * MAX_SECONDS
 MAX_COLUMNS = 1000
 MAX_FACTS, MAX_TEXT = 100, 100_000  # texts in a header, and characters of one
 _ARRAYS = {"header": Wanted("U", 0, 4 * MAX_JSON), "values": Wanted("f", 2, 400 * MAX_FRAMES)}

@@ -11,13 +11,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array, Array64
 from mssync.motion.mesh import Rest
-from mssync.motion.space import FPS
-
-Array = NDArray[np.float32]
-Array64 = NDArray[np.float64]
+from mssync.timing import FPS
 
 _FOLLOW_SECONDS: Final = 1.0  # the camera's slowness (standard deviation of its average)
 # Rotation vector (radians), shift (inter-ocular distances), logarithm of the scale: how far people sway slowly while

@@ -17,18 +17,16 @@ from typing import Annotated, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mssync.arrays import Wanted, read_arrays
+from mssync.arrays import Array, Wanted, read_arrays
 from mssync.errors import AssetError
 from mssync.motion.pyramid import VIEWS, WINDOW_FRAMES, WINDOW_STEPS, View, pyramid, smoothed
 from mssync.schema import Bounds, checked, parse_json
 from mssync.sessions import PATIENCE, Network, open_session
-
-Array = NDArray[np.float32]
+from mssync.timing import STEPS_PER_FRAME
 
 FORMAT: Final = "mssync-syncer"
 MAX_LAG: Final = 15
 MIN_OVERLAP: Final = 8  # windows that must remain at the largest lag
-STEPS_PER_FRAME: Final = 4
 FEATURES: Final = {"mel": 40, "bands": 26}  # columns of each kind of audio features
 MAX_LEVEL: Final = 3
 MAX_VIEW: Final = 2**20  # bytes of a view's matrix

@@ -19,13 +19,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mssync.timing import CONTEXT_FRAMES, LOOKAHEAD_FRAMES, STEPS_PER_FRAME
+
 LEVELS: Final = 4
-# Frames of sound before and after a block that the encoder must see. With the 25 ms window of the features the
-# farthest sample used for a frame lies less than 0.5 s behind that frame.
-CONTEXT_FRAMES: Final = 48
-LOOKAHEAD_FRAMES: Final = 12
-BLOCK_FRAMES: Final = 8
-STEPS_PER_FRAME: Final = 4
 POSE_CLAMP: Final = 8.0
 """Largest absolute pose in units of the training data's spread: far outside real motion."""
 HEAD_COLUMNS: Final = 6

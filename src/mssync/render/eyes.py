@@ -6,14 +6,11 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array, Rgb
 from mssync.face import topology as topo
 from mssync.render.outline import Box, box_around, line_mask, opening_mask, paint, smooth_side
 from mssync.render.plate import fill_smoothly
-
-Array = NDArray[np.float32]
-Rgb = NDArray[np.uint8]
 
 _HARDLY, _SHUT = 0.1, 0.97  # closures below and above which there is no lid or no eyeball to draw
 

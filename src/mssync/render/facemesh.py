@@ -11,13 +11,11 @@ from functools import cached_property
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array, Mask
 from mssync.face.topology import FACE_OVAL, LEFT_EYE, LIPS_INNER, RIGHT_EYE, SURFACE_POINTS
 from mssync.render.outline import Box, box_around
 from mssync.render.triangles import HOLES, TRIANGLES
-
-Array = NDArray[np.float32]
 
 _SHIFT = 4  # fractional bits of the polygon corners given to the rasteriser
 _MIN_AREA = 0.02  # square pixels; thinner triangles are not seen
@@ -170,7 +168,7 @@ class MovedMesh:
         for axis in (0, 1):
             np.copyto(view[..., axis], places[axis], where=covered)
 
-    def _sources(self, box: Box, step: int) -> tuple[tuple[Array, Array], NDArray[np.bool_]]:
+    def _sources(self, box: Box, step: int) -> tuple[tuple[Array, Array], Mask]:
         """Columns and rows in the photo for the cells of ``box``, and where there is any triangle."""
         cells = (self.corners + 0.5) / step - (0.5 + np.array(box[:2], np.float32))
         low, high = self._bounds

@@ -12,11 +12,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array
 from mssync.face.topology import FACE_OVAL, OUTER_EYE_CORNERS, TEMPLES
-
-Array = NDArray[np.float32]
 
 _OVAL = np.asarray(FACE_OVAL)
 _CHIN, _TOP = 152, 10

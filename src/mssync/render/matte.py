@@ -12,15 +12,12 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array, Rgb
 from mssync.assets import asset_bytes
 from mssync.errors import AssetError, PlatformError
 from mssync.face.networks import LiteNet
 from mssync.face.topology import FACE_OVAL
-
-Array = NDArray[np.float32]
-Rgb = NDArray[np.uint8]
 
 _NET_SIZE = 256
 _GRABCUT_SIZE = 320

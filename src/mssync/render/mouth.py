@@ -9,15 +9,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array, Rgb
 from mssync.face import topology as topo
 from mssync.render.outline import Box, box_around, line_mask, opening_mask, paint, smooth_side
 from mssync.render.plate import fill_smoothly
 from mssync.render.teeth import MM_PER_EYES, Tones, lower_teeth, outer_eyes, tones, upper_teeth
-
-Array = NDArray[np.float32]
-Rgb = NDArray[np.uint8]
 
 _UPPER, _LOWER = list(topo.LIPS_INNER_UPPER), list(topo.LIPS_INNER_LOWER)
 # In inter-ocular distances:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+from mssync.arrays import Array, Rgb
+
 Box = tuple[int, int, int, int]
 
 _FINE = 6  # drawn points per side of the ring
@@ -67,7 +67,7 @@ def opening_mask(upper: Array, lower: Array, box: Box, soft: float) -> Array:
     return np.clip(2 * cv2.GaussianBlur(out, (0, 0), soft) - 1, 0, 1).astype(np.float32)
 
 
-def paint(frame: NDArray[np.uint8], box: Box, colours: Array, mask: Array) -> None:
+def paint(frame: Rgb, box: Box, colours: Array, mask: Array) -> None:
     """Blend ``colours`` ``(h, w, 3)`` into the first three channels of ``frame`` inside ``box``, in place."""
     view = frame[box[1] : box[3], box[0] : box[2], :3]
     under = view.astype(np.float32)

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
-Rgb = NDArray[np.uint8]
+from mssync.arrays import Array, Mask, Rgb
 
 
 def background_plate(rgb: Rgb, alpha: Array, grain: float) -> Rgb:
@@ -156,7 +154,7 @@ def _share_of_person(picture: Array, person: Array, behind: Array, alpha: Array)
     return mixed.astype(np.float32), (1 - like).astype(np.float32)
 
 
-def fill_smoothly(picture: Array, known: NDArray[np.bool_]) -> Array:
+def fill_smoothly(picture: Array, known: Mask) -> Array:
     """Fill the unknown part of a picture from its rim by averages over ever larger windows (push-pull).
 
     Args:
@@ -181,7 +179,7 @@ def fill_smoothly(picture: Array, known: NDArray[np.bool_]) -> Array:
     return np.asarray(np.where(known[..., None], picture, up), np.float32)
 
 
-def _nearest(unknown: NDArray[np.bool_]) -> tuple[Array, Array, Array]:
+def _nearest(unknown: Mask) -> tuple[Array, Array, Array]:
     """Column, row and distance of the nearest known pixel, each ``(H, W)`` float32."""
     distance, labels = cv2.distanceTransformWithLabels(
         unknown.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL

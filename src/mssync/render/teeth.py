@@ -6,12 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array, Rgb
 from mssync.face import topology as topo
-
-Array = NDArray[np.float32]
-Rgb = NDArray[np.uint8]
 
 # Visible widths of teeth from the middle outwards, millimetres as seen from the front (the arch turns the outer ones
 # away), and their heights. After Wheeler's dental anatomy; the outer corners of the eyes are about 90 mm apart.

@@ -10,10 +10,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mssync.arrays import Mask
 from mssync.face.topology import LEFT_EYE, LIPS_INNER, RIGHT_EYE
 
 
-def _holes(triangles: NDArray[np.int32]) -> NDArray[np.bool_]:
+def _holes(triangles: NDArray[np.int32]) -> Mask:
     """Which triangles only span the opening of the mouth or of an eye."""
     inside = [np.isin(triangles, ring).all(1) for ring in (LIPS_INNER, LEFT_EYE, RIGHT_EYE)]
     return np.asarray(np.any(inside, axis=0))

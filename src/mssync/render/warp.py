@@ -13,8 +13,8 @@ from typing import Any, Protocol
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array, Rgb
 from mssync.face.topology import FACE_OVAL, LEFT_EYE, LIPS_INNER, RIGHT_EYE
 from mssync.face.tracking import Face
 from mssync.motion.space import Controls
@@ -25,9 +25,6 @@ from mssync.render.matte import person_matte
 from mssync.render.mouth import Mouth, lips_for_hole, prepare_mouth
 from mssync.render.outline import Box, box_around
 from mssync.render.plate import take_apart
-
-Array = NDArray[np.float32]
-Rgb = NDArray[np.uint8]
 
 # In face heights (forehead to chin): how far the head, its hair and its motion reach beyond the face.
 _ASIDE, _ABOVE, _BELOW = 1.0, 1.0, 0.75

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mssync.arrays import Array, Array64, Mask
 from mssync.assets import asset_bytes
 from mssync.sessions import open_session
-from mssync.speech.features import RATE, SAMPLES_PER_FRAME, Float32, Float64, check_sound
+from mssync.speech.features import check_sound
+from mssync.timing import SAMPLE_RATE, SAMPLES_PER_FRAME
 
 VAD_WINDOW = 512
 """Samples per decision of the voice activity network (32 ms)."""
@@ -53,11 +55,11 @@ class _Network:
         self._heard = np.zeros(_CONTEXT, np.float32)
         self._state = np.zeros((2, 1, 128), np.float32)
 
-    def process(self, samples: Float64) -> float:
+    def process(self, samples: Array64) -> float:
         """Probability of speech in the next ``VAD_WINDOW`` samples."""
         sound = np.concatenate([self._heard, samples.astype(np.float32)])
         self._heard = sound[-_CONTEXT:]
-        feed = {"input": sound[None], "state": self._state, "sr": np.asarray(RATE, np.int64)}
+        feed = {"input": sound[None], "state": self._state, "sr": np.asarray(SAMPLE_RATE, np.int64)}
         probability, self._state = self._session.run(None, feed)
         return float(probability[0, 0])
 
@@ -87,7 +89,7 @@ class ActivityStream:
         self._frames = 0
         self._closed = False
 
-    def push(self, samples: npt.ArrayLike) -> Float32:
+    def push(self, samples: npt.ArrayLike) -> Array:
         """Take any number of samples, return the probabilities in [0, 1] they complete: (k,) float32, k >= 0.
 
         Raises:
@@ -100,7 +102,7 @@ class ActivityStream:
         self._samples += checked.size
         return self._take(checked)
 
-    def flush(self) -> Float32:
+    def flush(self) -> Array:
         """End the sound (silence follows): the rest, so that all frames are ceil(n / 640) for n samples."""
         if self._closed:
             raise ValueError("this ActivityStream was flushed; make a new one for the next recording")
@@ -110,7 +112,7 @@ class ActivityStream:
         missing += -(self._samples + missing) % VAD_WINDOW
         return self._take(np.zeros(missing))
 
-    def _take(self, samples: Float64) -> Float32:
+    def _take(self, samples: Array64) -> Array:
         window = VAD_WINDOW
         buffer = np.concatenate([self._pending, samples])
         whole = buffer.size // window * window
@@ -136,7 +138,7 @@ class ActivityStream:
         return total / SAMPLES_PER_FRAME
 
 
-def speech_probability(sound: npt.ArrayLike) -> Float32:
+def speech_probability(sound: npt.ArrayLike) -> Array:
     """Speech probability per frame of a whole recording: (ceil(n / 640),) float32 in [0, 1].
 
     Raises:
@@ -178,7 +180,7 @@ class MaskStream:
         self._undecided: list[bool] = []
         self._left = 0  # hangover frames still to give
 
-    def push(self, probability: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    def push(self, probability: npt.ArrayLike) -> Mask:
         """Take (k,) probabilities, return the decisions they complete: (j,) bool."""
         decided = []
         for value in np.asarray(probability, dtype=np.float64):
@@ -190,7 +192,7 @@ class MaskStream:
                 decided.append(self._extend(self._undecided.pop(0)))
         return np.asarray(decided, dtype=np.bool_)
 
-    def flush(self) -> npt.NDArray[np.bool_]:
+    def flush(self) -> Mask:
         """End the probabilities: the decisions still waiting. A run that the end cuts short is dropped."""
         decided = [self._extend(flag) for flag in self._undecided]
         self._undecided = []
@@ -207,7 +209,7 @@ def speech_mask(
     off: float = 0.35,
     hangover_frames: int = 3,
     min_speech_frames: int = MIN_SPEECH_FRAMES,
-) -> npt.NDArray[np.bool_]:
+) -> Mask:
     """:class:`MaskStream` over all probabilities (T,) at once: (T,) bool."""
     stream = MaskStream(on, off, hangover_frames, min_speech_frames)
     return np.concatenate([stream.push(probability), stream.flush()])
@@ -225,16 +227,16 @@ class GateStream:
         self._mask = MaskStream(hangover_frames=0)
         self._speech = np.zeros(len(_AFTER))  # speech frames the next value depends on; silence before the start
 
-    def push(self, probability: npt.ArrayLike) -> Float32:
+    def push(self, probability: npt.ArrayLike) -> Array:
         """Take (k,) probabilities, return the gate values they complete: (j,) float32 in [0, 1]."""
         return self._take(self._mask.push(probability))
 
-    def flush(self) -> Float32:
+    def flush(self) -> Array:
         """End the probabilities (silence follows): the gate values of the frames still waiting."""
         waiting = self._mask.flush()
         return self._take(np.concatenate([waiting, np.zeros(len(_BEFORE), dtype=np.bool_)]))
 
-    def _take(self, speech: npt.NDArray[np.bool_]) -> Float32:
+    def _take(self, speech: Mask) -> Array:
         joined = np.concatenate([self._speech, speech])
         if joined.size < _REACH.size:
             self._speech = joined
@@ -244,7 +246,7 @@ class GateStream:
         return np.asarray((around * _REACH).max(axis=1), dtype=np.float32)
 
 
-def mouth_gate(probability: npt.ArrayLike) -> Float32:
+def mouth_gate(probability: npt.ArrayLike) -> Array:
     """:class:`GateStream` over all probabilities (T,) at once: (T,) float32 in [0, 1]."""
     stream = GateStream()
     return np.concatenate([stream.push(probability), stream.flush()])

@@ -12,18 +12,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from mssync.arrays import Array, Array64
 from mssync.errors import InputError
+from mssync.timing import SAMPLE_RATE, SAMPLES_PER_FRAME, SAMPLES_PER_STEP, STEPS_PER_FRAME, STEPS_PER_SECOND
 
-RATE = 16000
-"""Samples per second every function here expects."""
-FRAME_RATE = 100
-"""Feature steps per second."""
 BANDS = 26
 """Mel bands per step."""
-STEPS_PER_FRAME = 4
-"""Feature steps per video frame (25 fps)."""
-HOP = RATE // FRAME_RATE
-SAMPLES_PER_FRAME = HOP * STEPS_PER_FRAME
 WINDOW = 400
 FFT = 512
 PRE_EMPHASIS = 0.97
@@ -31,14 +25,14 @@ PRE_EMPHASIS = 0.97
 _PAPER_STEPS_PER_FRAME = 3.9943
 _MIRRORED = 5
 
-LOOKAHEAD = (WINDOW - HOP) // 2
+LOOKAHEAD = (WINDOW - SAMPLES_PER_STEP) // 2
 """Samples past the end of its own hop that a default-profile step sees: 120 (7.5 ms)."""
 
 # Level follower of the default profile, in nats of power (10 dB = ln 10). On its scale speech recorded at a
 # usual -16 dBFS peaks near 0 dB and the noise of a usual room lies near -47 dB.
 _NATS_PER_DB = np.log(10.0) / 10.0
-_LEVEL_DECAY = 1.5 * _NATS_PER_DB / FRAME_RATE
-_NOISE_RISE = 3.0 * _NATS_PER_DB / FRAME_RATE
+_LEVEL_DECAY = 1.5 * _NATS_PER_DB / STEPS_PER_SECOND
+_NOISE_RISE = 3.0 * _NATS_PER_DB / STEPS_PER_SECOND
 # The level stays this far above the noise, so that a room alone never looks like a voice.
 _ABOVE_NOISE = 30.0 * _NATS_PER_DB
 # Bounds of the noise: so the level's lower limit is -30 dB at least (speech 30 dB too quiet still comes
@@ -62,11 +56,8 @@ FEATURE_RANGE = (
 # Steps computed at once: bounds the memory of a long recording to a few MB.
 _BLOCK = 1024
 
-Float32 = npt.NDArray[np.float32]
-Float64 = npt.NDArray[np.float64]
 
-
-def check_sound(sound: npt.ArrayLike) -> Float64:
+def check_sound(sound: npt.ArrayLike) -> Array64:
     """Return ``sound`` as float64 (n,), or raise.
 
     Raises:
@@ -82,14 +73,14 @@ def check_sound(sound: npt.ArrayLike) -> Float64:
     return samples
 
 
-def mel_filterbank() -> Float64:
+def mel_filterbank() -> Array64:
     """Triangular mel filters over the power spectrum, (26, 257), 0-8000 Hz, peak 1.
 
     Edges are rounded down to whole FFT bins, as ``python_speech_features`` does, which the paper's code uses.
     """
-    top = 2595.0 * np.log10(1.0 + RATE / 2 / 700.0)
+    top = 2595.0 * np.log10(1.0 + SAMPLE_RATE / 2 / 700.0)
     hertz = 700.0 * (10.0 ** (np.linspace(0.0, top, BANDS + 2) / 2595.0) - 1.0)
-    edges = np.floor((FFT + 1) * hertz / RATE)
+    edges = np.floor((FFT + 1) * hertz / SAMPLE_RATE)
     left, peak, right = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     bins = np.arange(FFT // 2 + 1)[None, :]
     rising = np.where((bins >= left) & (bins < peak), (bins - left) / (peak - left), 0.0)
@@ -102,13 +93,13 @@ _MEL = np.ascontiguousarray(mel_filterbank().T)
 _HANN = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(WINDOW) / WINDOW)
 
 
-def _mel_power(frames: Float64) -> Float64:
+def _mel_power(frames: Array64) -> Array64:
     """Filterbank energies (k, 26) of windowed frames (k, 400)."""
     spectrum = np.fft.rfft(frames, FFT)
     return np.asarray((spectrum.real**2 + spectrum.imag**2) @ _MEL / FFT, dtype=np.float64)
 
 
-def paper_features(sound: npt.ArrayLike) -> Float32:
+def paper_features(sound: npt.ArrayLike) -> Array:
     """The paper's audio features, from the whole recording at once.
 
     The waveform is made mean-free and peak-normalised; pre-emphasis 0.97; rectangular windows of 25 ms every
@@ -132,9 +123,9 @@ def paper_features(sound: npt.ArrayLike) -> Float32:
     if peak > 0:
         samples /= peak
     samples[1:] -= PRE_EMPHASIS * samples[:-1].copy()
-    steps = 1 + max(0, -(-(samples.size - WINDOW) // HOP))
-    samples = np.pad(samples, (0, (steps - 1) * HOP + WINDOW - samples.size))
-    frames = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP]
+    steps = 1 + max(0, -(-(samples.size - WINDOW) // SAMPLES_PER_STEP))
+    samples = np.pad(samples, (0, (steps - 1) * SAMPLES_PER_STEP + WINDOW - samples.size))
+    frames = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::SAMPLES_PER_STEP]
     out = np.empty((steps, BANDS), dtype=np.float32)
     for start in range(0, steps, _BLOCK):
         power = _mel_power(frames[start : start + _BLOCK])
@@ -142,7 +133,7 @@ def paper_features(sound: npt.ArrayLike) -> Float32:
     return out
 
 
-def align_steps(features: Float32, frames: int) -> Float32:
+def align_steps(features: Array, frames: int) -> Array:
     """Exactly four paper-profile steps per video frame, as the paper's published code cuts them.
 
     A recording of F frames has a little less than 4 F windows, because the last window needs 25 ms: the paper
@@ -184,7 +175,7 @@ class LevelFollower:
         self._peak = _NOISE_HIGH
         self._noise = _NOISE_HIGH
 
-    def push(self, power: Float64) -> Float64:
+    def push(self, power: Array64) -> Array64:
         """Levels (k,) for the powers (k,) of the next k steps, k >= 1."""
         joined = np.concatenate([self._recent, power])
         self._recent = joined[-(_LEVEL_STEPS - 1) :]
@@ -219,7 +210,7 @@ class FeatureStream:
         self._level = LevelFollower()
         self._closed = False
 
-    def push(self, samples: npt.ArrayLike) -> Float32:
+    def push(self, samples: npt.ArrayLike) -> Array:
         """Take any number of samples, return the steps they complete: (k, 26) float32, k >= 0.
 
         Raises:
@@ -232,7 +223,7 @@ class FeatureStream:
         self._samples += checked.size
         return self._take(checked)
 
-    def flush(self) -> Float32:
+    def flush(self) -> Array:
         """End the sound: the remaining steps, so that all of them are 4 * ceil(n / 640) for n samples."""
         if self._closed:
             raise ValueError("this FeatureStream was flushed; make a new one for the next recording")
@@ -241,22 +232,22 @@ class FeatureStream:
             return np.zeros((0, BANDS), dtype=np.float32)
         return self._take(np.zeros(-self._samples % SAMPLES_PER_FRAME + LOOKAHEAD))
 
-    def _take(self, samples: Float64) -> Float32:
+    def _take(self, samples: Array64) -> Array:
         if samples.size == 0:
             return np.zeros((0, BANDS), dtype=np.float32)
         emphasised = samples - PRE_EMPHASIS * np.concatenate([[self._last], samples[:-1]])
         self._last = float(samples[-1])
         buffer = np.concatenate([self._pending, emphasised])
-        steps = max(0, (buffer.size - WINDOW) // HOP + 1)
-        self._pending = buffer[steps * HOP :].copy()
+        steps = max(0, (buffer.size - WINDOW) // SAMPLES_PER_STEP + 1)
+        self._pending = buffer[steps * SAMPLES_PER_STEP :].copy()
         out = np.empty((steps, BANDS), dtype=np.float32)
         if steps:
-            windows = np.lib.stride_tricks.sliding_window_view(buffer, WINDOW)[::HOP][:steps]
+            windows = np.lib.stride_tricks.sliding_window_view(buffer, WINDOW)[::SAMPLES_PER_STEP][:steps]
             for start in range(0, steps, _BLOCK):
                 out[start : start + _BLOCK] = self._features(windows[start : start + _BLOCK])
         return out
 
-    def _features(self, windows: Float64) -> Float64:
+    def _features(self, windows: Array64) -> Array64:
         mean = windows @ _HANN / _HANN.sum()
         power = _mel_power((windows - mean[:, None]) * _HANN)
         level = self._level.push(power.sum(axis=1))
@@ -264,7 +255,7 @@ class FeatureStream:
         return np.asarray((relative - _CENTRE) / _SPREAD, dtype=np.float64)
 
 
-def default_features(sound: npt.ArrayLike) -> Float32:
+def default_features(sound: npt.ArrayLike) -> Array:
     """Default-profile features of a whole recording: (4 * ceil(n / 640), 26) float32.
 
     The same numbers as :class:`FeatureStream` gives.

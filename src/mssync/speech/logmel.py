@@ -8,20 +8,16 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
-Array64 = NDArray[np.float64]
+from mssync.arrays import Array, Array64
+from mssync.timing import SAMPLE_RATE, SAMPLES_PER_FRAME, SAMPLES_PER_STEP, STEPS_PER_FRAME
 
-RATE: Final = 16000
-HOP: Final = 160
 WINDOW: Final = 400
 FFT: Final = 512
 MEL_BANDS: Final = 40
 LOW_HZ: Final = 60.0
 HIGH_HZ: Final = 7600.0
 DYNAMIC_RANGE: Final = 60.0  # dB below the recording's loud parts; what is quieter counts as silence
-STEPS_PER_FRAME: Final = 4
 
 
 def _slaney_mel(hertz: Array64) -> Array64:
@@ -33,10 +29,10 @@ def _slaney_mel(hertz: Array64) -> Array64:
 
 def _filters() -> Array64:
     """``(257, 40)`` triangles of equal area."""
-    hertz = np.fft.rfftfreq(FFT, 1 / RATE)
+    hertz = np.fft.rfftfreq(FFT, 1 / SAMPLE_RATE)
     lowest, highest = _slaney_mel(np.array([LOW_HZ, HIGH_HZ]))
     edges_mel = np.linspace(float(lowest), float(highest), MEL_BANDS + 2)
-    grid = np.linspace(0.0, RATE / 2, 8001)
+    grid = np.linspace(0.0, SAMPLE_RATE / 2, 8001)
     edges = np.interp(edges_mel, _slaney_mel(grid), grid)
     up = (hertz[:, None] - edges[None, :-2]) / np.diff(edges)[None, :-1]
     down = (edges[None, 2:] - hertz[:, None]) / np.diff(edges)[None, 1:]
@@ -56,14 +52,14 @@ def log_mel(sound: Array) -> Array:
         ``(4 T, 40)`` with T = ceil(n / 640), float32 in [0, 1]: 0 is 60 dB or more below the 99.5 % loudest band, 1 is
         that loudness.
     """
-    frames = -(-len(sound) // (HOP * STEPS_PER_FRAME))
+    frames = -(-len(sound) // (SAMPLES_PER_FRAME))
     steps = frames * STEPS_PER_FRAME
-    before = (WINDOW - HOP) // 2
-    padded = np.zeros(before + steps * HOP + WINDOW)
+    before = (WINDOW - SAMPLES_PER_STEP) // 2
+    padded = np.zeros(before + steps * SAMPLES_PER_STEP + WINDOW)
     padded[before : before + len(sound)] = sound
     out = np.empty((steps, MEL_BANDS))
     for start in range(0, steps, 1024):
-        rows = np.arange(start, min(start + 1024, steps))[:, None] * HOP + np.arange(WINDOW)[None]
+        rows = np.arange(start, min(start + 1024, steps))[:, None] * SAMPLES_PER_STEP + np.arange(WINDOW)[None]
         power = np.abs(np.fft.rfft(padded[rows] * _WINDOW, FFT)) ** 2
         out[start : start + len(rows)] = 10.0 * np.log10(power @ _FILTERS + 1e-10)
     loud = np.percentile(out, 99.5) if steps else 0.0

@@ -7,7 +7,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from mssync.speech.features import SAMPLES_PER_FRAME, Float32
+from mssync.arrays import Array
+from mssync.timing import SAMPLES_PER_FRAME
 
 # dBFS of 40 ms frames. Speech recorded as usual lies between -35 and -15; what is quieter is raised to the target.
 _TARGET: Final = -34.0
@@ -65,7 +66,7 @@ class LoudnessMeter:
         return float(10.0 ** (min(_TARGET - level, _MOST_GAIN) / 20.0))
 
 
-def amplified(samples: Float32, gain: float) -> Float32:
+def amplified(samples: Array, gain: float) -> Array:
     """Samples times a gain, within [-1, 1]; untouched where the gain is 1."""
     return samples if gain == 1.0 else np.asarray(np.clip(samples * np.float32(gain), -1.0, 1.0), np.float32)
 

@@ -13,16 +13,12 @@ from pathlib import PurePath
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array
 from mssync.errors import InputError
-from mssync.timing import FPS
+from mssync.timing import FPS, SAMPLE_RATE
 
-Array = NDArray[np.float32]
-
-RATE: Final = 16000
-STEPS_PER_SECOND: Final = 100  # of the aligner
-
+ALIGNER_STEPS: Final = 100  # per second
 BILABIALS: Final = frozenset({"P", "B", "M"})
 
 # The sentences of the GRID corpus (Cooke et al. 2006): one letter per word.
@@ -95,7 +91,7 @@ def align(sound: Array, text: str) -> list[Phone]:
         _decode(decoder, pcm)
         # Entries live only while the alignment is walked through: no list of words may be kept.
         found = [
-            Phone(p.name, p.start / STEPS_PER_SECOND, (p.start + p.duration) / STEPS_PER_SECOND)
+            Phone(p.name, p.start / ALIGNER_STEPS, (p.start + p.duration) / ALIGNER_STEPS)
             for word in decoder.get_alignment() or ()
             for p in word
         ]
@@ -119,7 +115,7 @@ def _decoder() -> Any:
         raise InputError(
             "Phones need PocketSphinx; install it with `python -m pip install pocketsphinx` on Python 3.11 to 3.13."
         ) from e
-    return sphinx.Decoder(samprate=RATE, bestpath=False, loglevel="FATAL")
+    return sphinx.Decoder(samprate=SAMPLE_RATE, bestpath=False, loglevel="FATAL")
 
 
 def _decode(decoder: Any, pcm: bytes) -> None:

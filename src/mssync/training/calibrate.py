@@ -11,18 +11,16 @@ from dataclasses import asdict, replace
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array
 from mssync.motion.gap_curve import GapCurve
-from mssync.motion.space import FPS
 from mssync.nets.closure import ClosureNet
 from mssync.nets.generator import Generator
+from mssync.timing import FPS
 from mssync.training.closure import TALK, closure_probability, fit_thresholds
 from mssync.training.data.samples import HEAD_COLUMNS, Sample
 from mssync.training.facts import Facts
 from mssync.training.probe import generate
-
-Array = NDArray[np.float32]
 
 FLOOR_QUANTILE: Final = 0.06
 MOST_FRAMES: Final = 500

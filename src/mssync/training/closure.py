@@ -9,20 +9,19 @@ from typing import Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from mssync.arrays import Array
 from mssync.errors import InputError
 from mssync.nets.closure import WINDOW, ClosureNet, cut_windows, padded
-from mssync.speech.features import BANDS, STEPS_PER_FRAME
+from mssync.speech.features import BANDS
+from mssync.timing import STEPS_PER_FRAME
 from mssync.training.checkpoint import load_tensors, load_weights, save_tensors
 from mssync.training.config import ClosureConfig
 from mssync.training.data.augment import SoundAugment
 from mssync.training.data.listing import family_weights
 from mssync.training.data.samples import Sample
 from mssync.training.syncer import NAT
-
-Array = NDArray[np.float32]
 
 FILE: Final = "closure.safetensors"
 CLOSED: Final = 0.02  # inter-ocular distances

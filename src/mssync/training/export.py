@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from mssync.arrays import Array
 from mssync.errors import InputError, OutputError
 from mssync.files import make_folder, replacing, replacing_folder
 from mssync.manifest import FILES, check_manifest
@@ -24,23 +24,15 @@ from mssync.motion.noise import smooth
 from mssync.motion.pyramid import View
 from mssync.motion.syncers import FORMAT
 from mssync.nets.closure import WINDOW, ClosureNet
-from mssync.nets.generator import (
-    BLOCK_FRAMES,
-    CONTEXT_FRAMES,
-    LOOKAHEAD_FRAMES,
-    STEPS_PER_FRAME,
-    Generator,
-    RolloutState,
-)
+from mssync.nets.generator import Generator, RolloutState
 from mssync.nets.syncer import Syncer
 from mssync.schema import Unsound
 from mssync.sessions import open_session
 from mssync.texts import clean
+from mssync.timing import BLOCK_FRAMES, CONTEXT_FRAMES, LOOKAHEAD_FRAMES, STEPS_PER_FRAME
 from mssync.training.card import model_card
 from mssync.training.checkpoint import ANEW, foreign, load_checkpoint, load_json
 from mssync.training.init import MEASURED, Start, load_run
-
-Array = NDArray[np.float32]
 
 TOLERANCE = 1e-4
 OPSET = 18

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array
 from mssync.training.data.samples import Sample, scales
-
-Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

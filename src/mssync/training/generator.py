@@ -15,7 +15,6 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from mssync.errors import InputError
@@ -23,8 +22,9 @@ from mssync.files import make_folder
 from mssync.motion.mesh import MeshSpace
 from mssync.motion.noise import BURN_IN, burned_in, smooth
 from mssync.nets.discriminator import DiscriminatorShape, WindowDiscriminator, hinge_real_fake
-from mssync.nets.generator import CONTEXT_FRAMES, LOOKAHEAD_FRAMES, Generator, GeneratorShape, RolloutState
-from mssync.speech.features import BANDS, STEPS_PER_FRAME
+from mssync.nets.generator import Generator, GeneratorShape, RolloutState
+from mssync.speech.features import BANDS
+from mssync.timing import CONTEXT_FRAMES, LOOKAHEAD_FRAMES, STEPS_PER_FRAME
 from mssync.training.checkpoint import (
     adam_tensors,
     foreign,
@@ -47,8 +47,6 @@ from mssync.training.probe import probe_generator
 from mssync.training.resume import check_data, check_recipe
 from mssync.training.syncer import NAT
 from mssync.training.teachers import SyncTeachers
-
-Array = NDArray[np.float32]
 
 CHECKPOINT: Final = "state"
 

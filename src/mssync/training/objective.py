@@ -16,15 +16,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mssync.arrays import Array
 from mssync.face import topology as topo
 from mssync.motion.mesh import MeshSpace
 from mssync.nets.discriminator import WindowDiscriminator, hinge_fooled
+from mssync.timing import STEPS_PER_FRAME
 from mssync.training.config import LossConfig
 from mssync.training.data.samples import HEAD_COLUMNS, Sample
 from mssync.training.losses import closeness, energy_score
 from mssync.training.teachers import SyncTeachers
-
-Array = NDArray[np.float32]
 
 HEAD_WINDOWS: Final = (5, 10, 20, 40)
 MOUTH_WINDOWS: Final = (1, 5, 20)
@@ -121,7 +121,7 @@ class Objective:
             difference = rollouts.first[:, observed] - rollouts.reference[:, observed]
             parts["warm_up"] = c.warm_up * difference.square().mean()
         if self.teachers is not None and step >= c.synchrony_from:
-            features = rollouts.features[:, 4 * n :]
+            features = rollouts.features[:, STEPS_PER_FRAME * n :]
             parts |= self.teachers.loss(
                 torch.cat([a, b]), torch.cat([y, y]), torch.cat([features, features]), up_to_real=c.synchrony_up_to_real
             )

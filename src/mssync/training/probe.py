@@ -6,15 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from mssync.arrays import Array
 from mssync.motion.noise import BURN_IN, burned_in, smooth
-from mssync.nets.generator import BLOCK_FRAMES, CONTEXT_FRAMES, LOOKAHEAD_FRAMES, Generator
+from mssync.nets.generator import Generator
+from mssync.timing import BLOCK_FRAMES, CONTEXT_FRAMES, LOOKAHEAD_FRAMES, STEPS_PER_FRAME
 from mssync.training.data.samples import Sample
 from mssync.training.data.windows import cut
 from mssync.training.teachers import SyncTeachers
-
-Array = NDArray[np.float32]
 
 LAGS = 8
 CLOSED = 0.02  # inter-ocular distances
@@ -122,7 +121,7 @@ def _agreement(
             if view == "head" and id(s) not in natural_ids:
                 continue
             n = min(len(s.motion), len(a))
-            sound = torch.as_tensor(s.sound[: 4 * n], device=device)[None]
+            sound = torch.as_tensor(s.sound[: STEPS_PER_FRAME * n], device=device)[None]
             both = [torch.as_tensor(x[:n] / scale, device=device)[None] for x in (a, s.motion)]
             got, want = (torch.stack([c.mean() for c in teachers.agreement(x, sound, view)]) for x in both)
             ratios.append([float(got.sum()), float(want.sum())])

@@ -10,9 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from mssync.errors import InputError
 from mssync.files import readable_file
@@ -20,9 +18,9 @@ from mssync.models import load_model, shipped_syncer
 from mssync.motion.blinks import BlinkModel, find_blinks
 from mssync.motion.mesh import MeshSpace
 from mssync.motion.pyramid import View, view_matrix
-from mssync.motion.space import FPS
 from mssync.nets.generator import Generator, GeneratorShape
 from mssync.nets.syncer import Syncer
+from mssync.timing import FPS
 from mssync.training.calibrate import calibrate, closing
 from mssync.training.checkpoint import load_tensors, load_weights, part_of, save_json, save_tensors
 from mssync.training.closure import FILE as CLOSURE_FILE
@@ -44,7 +42,6 @@ from mssync.training.space import SpaceReport, fit_space, measure_space
 from mssync.training.syncer import CROWDED, SyncerTrainer, in_fold, make_level
 
 LevelReport = Callable[[str, int, dict[str, float]], None]
-Array = NDArray[np.float32]
 Report = Callable[[int, dict[str, float]], None]
 FEW_BLINKS: Final = 20  # fewer say nothing of how often somebody blinks
 

@@ -14,10 +14,10 @@ from mssync.media.audio import load_sound, save_wav
 from mssync.media.image import load_image
 from mssync.media.video import VideoWriter
 from mssync.motion.mesh import MeshSpace
-from mssync.motion.space import FPS
 from mssync.render.warp import WarpRenderer
 from mssync.speech.activity import speech_probability
 from mssync.speech.features import default_features
+from mssync.timing import FPS, SAMPLE_RATE
 from mssync.training.data.listing import Entry
 from mssync.training.data.samples import Sample, clip_energy
 from mssync.training.probe import generate
@@ -44,7 +44,7 @@ class SampleVideo:
         face = check_face(FaceTracker().detect(image.rgb)[0], image.width, image.height, path.name)
         self.space, self.renderer = space, WarpRenderer()
         self.rest, self.scene = space.prepare(face), self.renderer.prepare(image, face)
-        self.sound = load_sound(Path(str(resources.files("mssync"))) / "data" / "demo.flac")[: SECONDS * 16000]
+        self.sound = load_sound(Path(str(resources.files("mssync"))) / "data" / "demo.flac")[: SECONDS * SAMPLE_RATE]
         still = np.zeros((round(SECONDS * FPS), len(space.names)), np.float32)
         speech = speech_probability(self.sound)
         entry = Entry("demo", "dev", "", "")
@@ -56,7 +56,7 @@ class SampleVideo:
         folder = trainer.out / "samples"
         folder.mkdir(exist_ok=True)
         wav = folder / "voice.wav"
-        save_wav(wav, self.sound, 16000, True)
+        save_wav(wav, self.sound, SAMPLE_RATE, True)
         facts = trainer.facts
         frames = len(self.sample.motion)
         rows = generate(trainer.averaged(), facts.scales, facts.style_default, [self.sample], 0, frames)[0]

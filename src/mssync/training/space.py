@@ -9,13 +9,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mssync.arrays import Array, Array64
 from mssync.face import shape as fs
 from mssync.face import topology as topo
 from mssync.face.tracking import Track
 from mssync.motion.mesh import EYE_POINTS, MeshSpace
-
-Array = NDArray[np.float32]
-Array64 = NDArray[np.float64]
 
 MIRROR_POINTS: Final = np.asarray(topo.MIRROR)
 

@@ -14,12 +14,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mssync.arrays import Array, Array64
 from mssync.errors import InputError
 from mssync.motion.mesh import HEAD_NAMES
 from mssync.motion.pyramid import HEAD_VIEWS, VIEWS, WINDOW_FRAMES, WINDOW_STEPS, View, coarser
 from mssync.motion.rivals import rivals, won
 from mssync.nets.syncer import Syncer, SyncerShape, info_nce
-from mssync.speech.features import STEPS_PER_FRAME
+from mssync.timing import STEPS_PER_FRAME
 from mssync.training.checkpoint import (
     adam_tensors,
     foreign,
@@ -36,7 +37,6 @@ from mssync.training.data.samples import Sample
 from mssync.training.matched import MatchedWindows
 from mssync.training.resume import FREE, check_data, check_recipe
 
-Array = NDArray[np.float32]
 Report = Callable[[int, dict[str, float]], None]
 
 # One natural logarithm of energy in the units of each kind of features (see the features' own modules).
@@ -171,7 +171,7 @@ class SyncerTrainer:
         """Windows per clip: as the recipe says, fewer where most clips of this level are short."""
         return int(max(2, min(self.config.windows, np.percentile(self.data.count, 40))))
 
-    def _members(self) -> tuple[list[list[NDArray[np.int64]]], NDArray[np.float64]]:
+    def _members(self) -> tuple[list[list[NDArray[np.int64]]], Array64]:
         groups = {f: [x[self.data.count[x] >= self.windows] for x in g] for f, g in self.data.groups.items()}
         long = {f: kept for f, g in groups.items() if (kept := [x for x in g if len(x)])}
         if not long:

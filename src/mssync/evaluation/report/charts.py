@@ -7,9 +7,8 @@ from html import escape
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array64 = NDArray[np.float64]
+from mssync.arrays import Array64
 
 # Seconds of a clip that are drawn, and points of a line.
 MAX_SECONDS: Final = 60.0

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Rgb
 from mssync.errors import InputError
 from mssync.evaluation.report.panels import GROUND, fitted, label, steady_frames, with_landmarks
 from mssync.face.tracking import FaceTracker
@@ -19,9 +19,7 @@ from mssync.media.audio import probe_sound
 from mssync.media.provenance import read_synthetic_mark, synthetic_metadata
 from mssync.media.targets import ready_video
 from mssync.media.video import VideoInfo, VideoWriter, probe_video
-from mssync.motion.space import FPS
-
-Rgb = NDArray[np.uint8]
+from mssync.timing import FPS
 
 HEIGHT: Final = 360
 HEIGHTS: Final = (64, 2160)

@@ -11,18 +11,16 @@ from typing import Final
 import cv2
 import numpy as np
 from matplotlib import get_data_path
-from numpy.typing import NDArray
 from PIL import Image as Pil
 from PIL import ImageDraw, ImageFont
 
+from mssync.arrays import Array, Rgb
 from mssync.errors import InputError
 from mssync.face.topology import IBUG68
 from mssync.face.tracking import FaceTracker
 from mssync.files import PathLike
 from mssync.media.video import iter_frames
-from mssync.motion.space import FPS
-
-Rgb = NDArray[np.uint8]
+from mssync.timing import FPS
 
 GROUND: Final = (24, 26, 30)
 _TEXT: Final = (240, 240, 240)
@@ -107,7 +105,7 @@ def with_landmarks(frames: Iterable[Rgb], tracker: FaceTracker) -> Iterator[Rgb]
             yield np.concatenate([rgb, _drawing(points, rgb.shape[1], rgb.shape[0])])
 
 
-def _drawing(points: NDArray[np.float32] | None, width: int, height: int) -> Rgb:
+def _drawing(points: Array | None, width: int, height: int) -> Rgb:
     if points is None:
         strip = label("no face found", width, min(height, 32))
         return np.pad(strip, ((0, height - len(strip)), (0, 0), (0, 0)), constant_values=GROUND[0])

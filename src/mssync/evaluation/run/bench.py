@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mssync import __version__
-from mssync.arrays import Wanted, read_arrays
+from mssync.arrays import Array, Wanted, read_arrays
 from mssync.errors import InputError, MssyncError, OutputError
 from mssync.evaluation.footage import read_footage
 from mssync.evaluation.results.result import sha256, write_json
@@ -29,11 +28,10 @@ from mssync.lists import named_in
 from mssync.media.audio import load_sound
 from mssync.media.provenance import synthetic_metadata
 from mssync.media.video import VideoWriter
-from mssync.motion.space import FPS, Motion
+from mssync.motion.space import Motion
 from mssync.pipeline import TalkingHead
 from mssync.speech.logmel import MEL_BANDS
-
-Array = NDArray[np.float32]
+from mssync.timing import FPS
 
 LIST: Final = "items.csv"
 COLUMNS: Final = ("photo", "speech", "real", "text")

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array
 from mssync.errors import InputError
-from mssync.speech.logmel import STEPS_PER_FRAME, log_mel
-
-Array = NDArray[np.float32]
+from mssync.speech.logmel import log_mel
+from mssync.timing import STEPS_PER_FRAME
 
 WINDOW: Final = 25  # frames, one second
 HOP: Final = 10  # frames between the windows that are looked up

@@ -23,10 +23,9 @@ from mssync.evaluation.run.pool import set_rows
 from mssync.evaluation.run.suite import Item, Settings, check_nets, evaluate_one, judge, lost, videos_of
 from mssync.face.tracking import FaceTracker
 from mssync.files import discard, write_error
-from mssync.media.audio import SPEECH_RATE
 from mssync.models import load_model
-from mssync.motion.space import FPS
 from mssync.processes import spread
+from mssync.timing import FPS, SAMPLE_RATE
 
 # Raised when the meaning of a finished part changes.
 _PARTS_VERSION: Final = 2
@@ -203,7 +202,7 @@ def _config(settings: Settings) -> dict[str, Any]:
     """What is pinned and what was chosen, in plain words."""
     chosen = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(settings).items() if v is not None}
     return {
-        "frames per second": FPS, "sound": f"{SPEECH_RATE} Hz mono",
+        "frames per second": FPS, "sound": f"{SAMPLE_RATE} Hz mono",
         "motion space": "mesh of the shipped default model",
         "face crop": f"{SIDE} inter-ocular distances, {CROP} pixels",
         "pixels looked at": "all frames" if settings.every == 1 else f"one frame in {settings.every}",

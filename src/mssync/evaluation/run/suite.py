@@ -33,11 +33,9 @@ from mssync.evaluation.scores import (
 from mssync.evaluation.scores.score import Score
 from mssync.face.tracking import FaceTracker
 from mssync.motion.curves import head_angles
-from mssync.motion.space import FPS
 from mssync.motion.syncers import SyncerPyramid
 from mssync.speech.phones import Phone, align, sentence
-
-Array = NDArray[np.float32]
+from mssync.timing import FPS
 
 Progress = Callable[[int, int | None], None]
 

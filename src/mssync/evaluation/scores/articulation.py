@@ -10,16 +10,13 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array, Array64, Mask
 from mssync.evaluation.footage import Footage
 from mssync.evaluation.scores.score import Score
 from mssync.evaluation.scores.stats import block_draws, middle95, share_interval
 from mssync.speech.phones import BILABIALS, Phone, frames_of
-
-Array = NDArray[np.float32]
-Array64 = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+from mssync.timing import SAMPLES_PER_FRAME
 
 OPEN_VOWELS: Final = frozenset({"AA", "AE", "AH", "AW", "AY", "EH"})
 # Of 105 bilabials of people reading GRID sentences 99 % have a smaller least gap, and 98 % one below 0.01.
@@ -41,9 +38,9 @@ def loudness(sound: Array, frames: int) -> Array64:
     Args:
         sound: ``(n,)`` at 16 kHz; short of ``640 * frames`` samples it counts as followed by silence.
     """
-    padded = np.zeros(frames * 640)
+    padded = np.zeros(frames * SAMPLES_PER_FRAME)
     padded[: len(sound)] = sound[: len(padded)]
-    level = 10.0 * np.log10((padded.reshape(frames, 640) ** 2).mean(1) + 1e-10)
+    level = 10.0 * np.log10((padded.reshape(frames, SAMPLES_PER_FRAME) ** 2).mean(1) + 1e-10)
     return np.asarray(np.maximum(level - (np.quantile(level, 0.95) - LOUD_RANGE), 0.0), np.float64)
 
 

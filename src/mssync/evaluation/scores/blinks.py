@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array64
 from mssync.evaluation.footage import Footage
 from mssync.evaluation.scores.score import Score
 from mssync.motion.blinks import find_blinks, without_blinks
-from mssync.motion.space import FPS
-
-Array64 = NDArray[np.float64]
+from mssync.timing import FPS
 
 MINUTE: Final = 1500  # frames
 

@@ -11,15 +11,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array64, Mask
 from mssync.face import topology as topo
 from mssync.motion.mesh import HEAD_NAMES, MeshSpace
 from mssync.motion.space import Motion
-
-Array = NDArray[np.float32]
-Array64 = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 SHAPES: Final = ("opening", "width", "protrusion")
 CORNERS: Final = (61, 291)

@@ -13,12 +13,10 @@ from itertools import combinations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array64
 from mssync.motion.curves import head_angles
 from mssync.motion.space import Motion
-
-Array64 = NDArray[np.float64]
 
 AXES: Final = ("pitch", "yaw", "roll", "x", "y", "size", "lips")
 STILL: Final = 1e-7  # spread of a path below which it does not move and has no correlation

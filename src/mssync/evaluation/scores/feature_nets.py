@@ -17,16 +17,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array, Rgb
 from mssync.errors import AssetError, InputError
 from mssync.evaluation.footage import Footage
-from mssync.evaluation.frames import FaceCrop, Frame, pinned_frames
+from mssync.evaluation.frames import FaceCrop, pinned_frames
 from mssync.evaluation.scores.score import Score
 from mssync.evaluation.scores.stats import frechet
 from mssync.sessions import THREADS, open_session
-
-Array = NDArray[np.float32]
 
 PICTURE: Final = (3, 299, 299)
 CLIP: Final = (3, 16, 224, 224)
@@ -85,7 +83,7 @@ def picture_features(net: FeatureNet, footage: Footage) -> Array:
 def clip_features(net: FeatureNet, footage: Footage) -> Array:
     """``(n, d)``: windows of 16 frames, one after the other."""
     rows: list[Array] = []
-    window: list[Frame] = []
+    window: list[Rgb] = []
     for frame in _held_crops(footage, 1, CLIP[-1]):
         window.append(frame)
         if len(window) == CLIP[1]:
@@ -136,11 +134,11 @@ def _score(
     return Score(key, frechet(a, b), "", "low", note=f"{len(a)} rows against {len(b)} real ones, {a.shape[1]} numbers")
 
 
-def _held_crops(footage: Footage, every: int, size: int) -> Iterable[Frame]:
+def _held_crops(footage: Footage, every: int, size: int) -> Iterable[Rgb]:
     row = int(np.flatnonzero(footage.track.valid)[0])
     crop = FaceCrop.of(footage.track.points).held(row, ZOOM)
     return (crop.cut(rgb, index, size) for index, rgb in pinned_frames(footage.path, len(footage), every=every))
 
 
-def _scaled(pixels: Frame) -> Array:
+def _scaled(pixels: Rgb) -> Array:
     return np.asarray(pixels.astype(np.float32) / 127.5 - 1.0, np.float32)

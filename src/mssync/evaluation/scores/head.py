@@ -14,19 +14,15 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array, Array64, Mask
 from mssync.evaluation.footage import Footage, pinned_space
 from mssync.evaluation.scores.score import Score
 from mssync.evaluation.scores.stats import block_interval, frechet
 from mssync.face import shape as fs
 from mssync.face import topology as topo
 from mssync.motion.curves import head_angles
-from mssync.motion.space import FPS
-
-Array = NDArray[np.float32]
-Array64 = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+from mssync.timing import FPS
 
 SPAN: Final = 4  # frames between the two ends that a speed is measured on
 SEGMENT: Final = 64  # frames of a Welch segment

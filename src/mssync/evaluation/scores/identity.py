@@ -11,19 +11,17 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array, Rgb
 from mssync.assets import asset_bytes
 from mssync.errors import AssetError
 from mssync.evaluation.footage import Footage
-from mssync.evaluation.frames import Frame, Portrait
+from mssync.evaluation.frames import Portrait
 from mssync.evaluation.scores.score import Score
 from mssync.face.networks import Roi, crop
 from mssync.face.topology import EYE_CORNERS_LEFT, EYE_CORNERS_RIGHT
-from mssync.motion.space import FPS
 from mssync.sessions import THREADS, open_session
-
-Array = NDArray[np.float32]
+from mssync.timing import FPS
 
 MODEL: Final = "face_recognition_sface_2021dec.onnx"
 SIZE: Final = 112
@@ -54,7 +52,7 @@ class IdentityNet:
         )
         self._input = self._session.get_inputs()[0].name
 
-    def feature(self, rgb: Frame, points: Array) -> Array:
+    def feature(self, rgb: Rgb, points: Array) -> Array:
         """Unit vector ``(128,)`` of one face.
 
         Args:
@@ -76,7 +74,7 @@ def identity_net() -> IdentityNet:
     return IdentityNet()
 
 
-def aligned(rgb: Frame, points: Array) -> Frame:
+def aligned(rgb: Rgb, points: Array) -> Rgb:
     """The face turned, scaled and shifted so that five points lie where SFace expects them, ``(112, 112, 3)``.
 
     The similarity is the least-squares one (Umeyama 1991).
@@ -118,7 +116,7 @@ class Identity:
         except AssetError as error:
             self._why = str(error)
 
-    def see(self, index: int, rgb: Frame, other: Frame | None) -> None:
+    def see(self, index: int, rgb: Rgb, other: Rgb | None) -> None:
         """Take one frame, and the reference's frame of the same time."""
         if self._why or index < self._due or not self._seen.track.valid[index]:
             return

@@ -16,16 +16,14 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array, Array64, Rgb
 from mssync.errors import InputError
 from mssync.evaluation.footage import Footage
-from mssync.evaluation.frames import Frame, pinned_frames
+from mssync.evaluation.frames import pinned_frames
 from mssync.evaluation.scores.score import Score
-from mssync.speech.features import BANDS, FFT, HOP, PRE_EMPHASIS, SAMPLES_PER_FRAME, WINDOW, mel_filterbank
-
-Array = NDArray[np.float32]
-Array64 = NDArray[np.float64]
+from mssync.speech.features import BANDS, FFT, PRE_EMPHASIS, WINDOW, mel_filterbank
+from mssync.timing import SAMPLES_PER_FRAME, SAMPLES_PER_STEP, STEPS_PER_FRAME
 
 SIZE: Final = 224
 FRAMES: Final = 5
@@ -113,9 +111,9 @@ def mfcc(sound: Array) -> Array:
     """
     samples = sound.astype(np.float64) * 32768.0
     samples = np.concatenate([samples[:1], samples[1:] - PRE_EMPHASIS * samples[:-1]])
-    steps = 1 + max(0, -(-(len(samples) - WINDOW) // HOP))
-    samples = np.pad(samples, (0, (steps - 1) * HOP + WINDOW - len(samples)))
-    frames = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP]
+    steps = 1 + max(0, -(-(len(samples) - WINDOW) // SAMPLES_PER_STEP))
+    samples = np.pad(samples, (0, (steps - 1) * SAMPLES_PER_STEP + WINDOW - len(samples)))
+    frames = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::SAMPLES_PER_STEP]
     tiny = np.finfo(np.float64).eps
     n = np.arange(COEFFICIENTS)
     dct = np.cos(np.pi * np.outer(np.arange(BANDS) + 0.5, n) / BANDS) * np.sqrt(2.0 / BANDS)
@@ -140,7 +138,7 @@ def face_squares(points: Array) -> Array64:
     return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(padded, _MEDIAN, axis=0), -1), np.float64)
 
 
-def face_crop(rgb: Frame, square: Array64) -> Frame:
+def face_crop(rgb: Rgb, square: Array64) -> Rgb:
     """The face as SyncNet sees it, ``(224, 224, 3)`` **BGR**: 1.4 times the box wide, moved down by 0.2 of its height.
 
     Args:
@@ -161,7 +159,7 @@ def _features(net: Any, seen: Footage, windows: int) -> tuple[Array, Array]:
     import torch
 
     steps = mfcc(seen.sound)
-    heard = [steps[4 * t : 4 * t + STEPS].T for t in range(windows)]
+    heard = [steps[STEPS_PER_FRAME * t : STEPS_PER_FRAME * t + STEPS].T for t in range(windows)]
     lips: list[Array] = []
     sound: list[Array] = []
     with torch.inference_mode():
@@ -176,7 +174,7 @@ def _features(net: Any, seen: Footage, windows: int) -> tuple[Array, Array]:
 def _runs(seen: Footage, windows: int) -> Iterator[Array]:
     """Frames ``(3, up to 16 + 4, 224, 224)`` of successive windows; neighbours share four frames."""
     squares = face_squares(seen.track.points)
-    held: list[Frame] = []
+    held: list[Rgb] = []
     last = windows + FRAMES - 2  # the last window's last frame
     for index, rgb in pinned_frames(seen.path, last + 1):
         held.append(face_crop(rgb, squares[index]))

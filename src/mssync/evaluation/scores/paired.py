@@ -6,16 +6,14 @@ from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array, Rgb
 from mssync.evaluation.footage import Footage, pinned_space
-from mssync.evaluation.frames import FaceCrop, Frame, resized
+from mssync.evaluation.frames import FaceCrop, resized
 from mssync.evaluation.scores.score import Score
 from mssync.face.shape import fit_pose
 from mssync.face.topology import IBUG68
-from mssync.motion.space import FPS
-
-Array = NDArray[np.float32]
+from mssync.timing import FPS
 
 MOUTH: Final = slice(48, 68)  # of the 68 points
 # Two equal frames have an infinite PSNR; they count as this much, so that means stay finite.
@@ -26,7 +24,7 @@ _SAME_LENGTH: Final = 5  # frames
 NO_REFERENCE: Final = "There is no paired reference."
 
 
-def psnr(a: Frame, b: Frame) -> float:
+def psnr(a: Rgb, b: Rgb) -> float:
     """Peak signal-to-noise ratio of two pictures in dB: ``10 log10(255^2 / mean squared difference)``.
 
     Args:
@@ -36,7 +34,7 @@ def psnr(a: Frame, b: Frame) -> float:
     return float(10.0 * np.log10(255.0**2 / mse)) if mse > 0 else float("inf")
 
 
-def ssim(a: Frame, b: Frame) -> float:
+def ssim(a: Rgb, b: Rgb) -> float:
     """Structural similarity of two grey pictures (Wang et al. 2004): 1 for equal ones.
 
     Gaussian window 11 x 11 with sigma 1.5, K1 0.01, K2 0.03, mean over the pixels whose window lies in the picture.
@@ -79,7 +77,7 @@ class PixelDistance:
         self._psnr: list[float] = []
         self._ssim: list[float] = []
 
-    def see(self, rgb: Frame, other: Frame | None) -> None:
+    def see(self, rgb: Rgb, other: Rgb | None) -> None:
         """Take one frame and the reference's frame of the same time."""
         if self._why or other is None:
             return

@@ -13,16 +13,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mssync.arrays import Array, Mask, Rgb
 from mssync.evaluation.footage import Footage
-from mssync.evaluation.frames import SIDE, FaceCrop, Frame, Portrait, paired_frames
+from mssync.evaluation.frames import SIDE, FaceCrop, Portrait, paired_frames
 from mssync.evaluation.scores.identity import Identity
 from mssync.evaluation.scores.paired import PixelDistance, point_distances
 from mssync.evaluation.scores.score import Score
 from mssync.evaluation.scores.stats import BLOCK, block_interval
 from mssync.face.topology import FACE_OVAL, LIPS_OUTER
 from mssync.face.tracking import FaceTracker
-
-Array = NDArray[np.float32]
 
 QUICK_EVERY: Final = 5
 # Scores that ask how near a video is to the photo it was made from.
@@ -67,7 +66,7 @@ def scores(
     return [*gathered, *point_distances(seen, real)]
 
 
-def laplacian_spread(grey: Frame, mask: Frame) -> float:
+def laplacian_spread(grey: NDArray[np.uint8], mask: NDArray[np.uint8]) -> float:
     """Standard deviation of the Laplacian inside a mask, in grey levels (Pech-Pacheco et al. 2000, their square).
 
     Args:
@@ -78,7 +77,7 @@ def laplacian_spread(grey: Frame, mask: Frame) -> float:
     return float(spread[0, 0])
 
 
-def face_sharpness(rgb: Frame, points: Array) -> tuple[float, float]:
+def face_sharpness(rgb: Rgb, points: Array) -> tuple[float, float]:
     """Sharpness of a face and of its mouth.
 
     Args:
@@ -117,7 +116,7 @@ class Sharpness:
         self._of = "the photo" if photo is not None else "the video's own first frame"
         self._values: list[tuple[float, float]] = []
 
-    def see(self, index: int, rgb: Frame) -> None:
+    def see(self, index: int, rgb: Rgb) -> None:
         """Take one frame."""
         if self._valid[index]:
             self._values.append(face_sharpness(self._crop.cut(rgb, index), self._points[index]))
@@ -146,7 +145,7 @@ def _portrait_sharpness(photo: Portrait) -> tuple[float, float]:
     return face_sharpness(crop.cut(photo.rgb, 0), crop.inside(photo.points[None])[0])
 
 
-def background_mask(crop: FaceCrop, rows: NDArray[np.intp], width: int, height: int) -> NDArray[np.bool_]:
+def background_mask(crop: FaceCrop, rows: NDArray[np.intp], width: int, height: int) -> Mask:
     """Pixels that show background in all of some frames.
 
     Those above the mouth's line (beneath are shoulders, long hair and hands) that are farther than two inter-ocular
@@ -187,7 +186,7 @@ class Background:
         self._first: NDArray[np.int16] | None = None
         self._values: list[float] = []
 
-    def see(self, rgb: Frame) -> None:
+    def see(self, rgb: Rgb) -> None:
         """Take one frame."""
         if self._mask.mean() < _LEAST_SHARE:
             return

@@ -21,17 +21,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mssync.arrays import Array, Array64, Mask
 from mssync.evaluation.footage import Footage
 from mssync.evaluation.scores.articulation import loudness
 from mssync.evaluation.scores.head import angular_velocity
 from mssync.evaluation.scores.score import Score
 from mssync.evaluation.scores.stats import middle95
-from mssync.motion.space import FPS
 from mssync.speech.logmel import log_mel
-
-Array = NDArray[np.float32]
-Array64 = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+from mssync.timing import FPS, SAMPLE_RATE, STEPS_PER_SECOND
 
 SIGMA: Final = 0.1  # s, width of the alignment's kernel
 REACH: Final = 0.6  # s, of the lag curve
@@ -44,8 +41,6 @@ MIN_SPEED: Final = 3.0  # deg/s; below it lies what tracking a still head leaves
 PROMINENT: Final = 1.2  # times the clip's median speed
 SMOOTH_FRAMES: Final = 1.0  # standard deviation of the Gaussian over the velocity
 
-RATE: Final = 16000
-STEPS: Final = 100  # per second of all sound curves
 RISE: Final = 0.06  # of the log-mel scale (60 dB) within 40 ms, mean over bands: 3.6 dB
 ACCENT_DB: Final = 3.0  # above the two seconds around
 ACCENT_SEMITONES: Final = 2.0
@@ -146,16 +141,16 @@ def events(sound: Array) -> Events:
     everywhere = np.ones(len(mel))
     level = np.repeat(loudness(sound, len(mel) // 4), 4)
     level = _mean_around(level, everywhere, 15)
-    out = level - _mean_around(level, everywhere, 2 * STEPS)
+    out = level - _mean_around(level, everywhere, 2 * STEPS_PER_SECOND)
     energy = _peaks(np.where(out >= ACCENT_DB, level, -1.0), 20, 0.0)
 
     hertz = pitch(sound)[: len(mel)]
     voiced = hertz > 0
     tone = 12.0 * np.log2(np.where(voiced, hertz, 100.0) / 100.0)
     tone = _mean_around(tone, voiced, 10)
-    out = np.where(voiced, tone - _mean_around(tone, voiced, 2 * STEPS), -np.inf)
+    out = np.where(voiced, tone - _mean_around(tone, voiced, 2 * STEPS_PER_SECOND), -np.inf)
     high = _peaks(out, 20, ACCENT_SEMITONES)
-    return Events(*((found + 0.5) / STEPS for found in (onsets, energy, high)))
+    return Events(*((found + 0.5) / STEPS_PER_SECOND for found in (onsets, energy, high)))
 
 
 def pitch(sound: Array) -> Array64:
@@ -165,13 +160,13 @@ def pitch(sound: Array) -> Array64:
     and 400 Hz, its place refined by a parabola; voiced at 0.5 or more. A small bonus for short periods keeps octaves
     right.
     """
-    hop = RATE // STEPS
+    hop = SAMPLE_RATE // STEPS_PER_SECOND
     steps = -(-len(sound) // hop)
     before = (PITCH_WINDOW - hop) // 2
     padded = np.zeros(before + steps * hop + PITCH_WINDOW)
     padded[before : before + len(sound)] = sound
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(PITCH_WINDOW) + 0.5) / PITCH_WINDOW)
-    shortest, longest = int(RATE / PITCH_RANGE[1]), int(RATE / PITCH_RANGE[0])
+    shortest, longest = int(SAMPLE_RATE / PITCH_RANGE[1]), int(SAMPLE_RATE / PITCH_RANGE[0])
     lags = np.arange(shortest, longest + 1)
     own = np.fft.irfft(np.abs(np.fft.rfft(hann, PITCH_FFT)) ** 2)
     own = own[: longest + 2] / own[0]
@@ -190,7 +185,7 @@ def pitch(sound: Array) -> Array64:
         left, top, right = r[k, best - 1], r[k, best], r[k, best + 1]
         bend = np.minimum(left - 2 * top + right, -1e-6)
         shift = np.clip(0.5 * (left - right) / bend, -0.5, 0.5)
-        hertz[here] = np.where(top >= VOICED, RATE / (best + shift), 0.0)
+        hertz[here] = np.where(top >= VOICED, SAMPLE_RATE / (best + shift), 0.0)
     loud = np.quantile(power, 0.95) if steps else 0.0
     return np.where(power > loud * 10.0 ** (PITCH_FLOOR / 10.0), hertz, 0.0)
 

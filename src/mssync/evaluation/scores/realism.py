@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array, Array64, Mask
 from mssync.evaluation.footage import Footage, pinned_space
 from mssync.evaluation.scores.score import Score
 from mssync.evaluation.scores.stats import block_interval
@@ -15,10 +15,6 @@ from mssync.face import shape as fs
 from mssync.face import topology as topo
 from mssync.face.tracking import Track
 from mssync.motion.mesh import EYE_POINTS
-
-Array = NDArray[np.float32]
-Array64 = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 # What 99.9 % of the frames of the training clips keep to, their speakers weighed alike, rounded outwards. To measure
 # again: those quantiles of `mesh_residual` and of the fields of `fit68` over the tracks that `mssync preprocess` makes.

@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array, Array64, Mask
 from mssync.evaluation.footage import Footage
 from mssync.evaluation.scores.score import Score
 from mssync.evaluation.scores.stats import block_interval
-from mssync.motion.space import FPS
-
-Array = NDArray[np.float32]
-Mask = NDArray[np.bool_]
+from mssync.timing import FPS
 
 SPEECH: Final = 0.35  # the probability below which the mouth's own gate calls speech ended
 CLEAR_FRAMES: Final = 5  # 0.2 s
@@ -68,6 +65,6 @@ def scores(seen: Footage) -> list[Score]:
     ]
 
 
-def _median(key: str, unit: str, here: NDArray[np.float64], everywhere: NDArray[np.float64]) -> Score:
+def _median(key: str, unit: str, here: Array64, everywhere: Array64) -> Score:
     interval = block_interval(here, lambda v: np.median(v, axis=1), BLOCK)
     return Score(key, float(np.median(here)), unit, "low", float(np.median(everywhere)), interval)

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Array64 = NDArray[np.float64]
+from mssync.arrays import Array64
 
 BLOCK: Final = 25  # frames of a bootstrap block
 DRAWS: Final = 200

@@ -13,17 +13,15 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array, Array64
 from mssync.evaluation.footage import Footage
 from mssync.evaluation.scores.score import Aim, Score
 from mssync.media.audio import load_sound
 from mssync.motion.pyramid import View
 from mssync.motion.syncers import MAX_LAG, MIN_OVERLAP, SyncCurve, SyncerPyramid
-from mssync.speech.logmel import STEPS_PER_FRAME, log_mel
-
-Array = NDArray[np.float32]
-Array64 = NDArray[np.float64]
+from mssync.speech.logmel import log_mel
+from mssync.timing import FPS, STEPS_PER_FRAME
 
 Pair = tuple[Array, Array]
 
@@ -87,7 +85,7 @@ def scores(video: Embedded, judge: SyncerPyramid, seed: int = 0) -> list[Score]:
         for level, pair in levels.items():
             key = f"sync.{view}.level{level}"
             if pair is None:
-                need = ((MAX_LAG + MIN_OVERLAP + 4) * 2**level) / 25
+                need = ((MAX_LAG + MIN_OVERLAP + 4) * 2**level) / FPS
                 why = f"The video is too short for this level; it needs {need:.1f} s."
                 out += [Score.not_run(f"{key}.{n}", u, a, why) for n, u, a in _NAMES]
             else:

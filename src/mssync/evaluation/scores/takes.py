@@ -7,15 +7,13 @@ from itertools import combinations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array
 from mssync.evaluation.scores.head import SPAN, angular_velocity
 from mssync.evaluation.scores.score import Aim, Score
 from mssync.evaluation.scores.stats import share_interval
-from mssync.motion.space import FPS, Motion
-
-Array = NDArray[np.float32]
-Array64 = NDArray[np.float64]
+from mssync.motion.space import Motion
+from mssync.timing import FPS
 
 TURN: Final = ("rot_x", "rot_y", "rot_z")
 COLLAPSED: Final = 0.1  # of the real energy

@@ -15,15 +15,14 @@ from typing import IO, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mssync.arrays import Wanted, names_of, read_arrays
+from mssync.arrays import Array, Mask, Wanted, names_of, read_arrays
 from mssync.errors import InputError
 from mssync.face.topology import BLENDSHAPE_NAMES, POINTS
 from mssync.face.tracking import Track
 from mssync.files import make_folder, replacing
-from mssync.speech.features import BANDS, STEPS_PER_FRAME
+from mssync.speech.features import BANDS
 from mssync.speech.logmel import MEL_BANDS
-
-Array = NDArray[np.float32]
+from mssync.timing import FPS, STEPS_PER_FRAME
 
 FORMAT_VERSION: Final = 2
 
@@ -59,7 +58,7 @@ class Clip:
 
     name: str
     motion: Array
-    valid: NDArray[np.bool_]
+    valid: Mask
     sound: Array
     mel: Array
     speech: Array
@@ -170,7 +169,7 @@ def load_points(path: Path) -> Points:
     if wrong or not frames or w < 1 or h < 1:
         raise _no_clip(path, f"its array {wrong[0] if wrong else 'picture'!r} does not fit")
     points = z["points"].astype(np.float32) * z["size"][:, None, None] + z["centre"][:, None]
-    times = np.arange(frames) / 25.0
+    times = np.arange(frames) / FPS
     track = Track(points.astype(np.float32), z["blendshapes"].astype(np.float32), z["valid"], times, w, h)
     return Points(track, z["luma"].astype(np.float32), float(z["fps"]))
 

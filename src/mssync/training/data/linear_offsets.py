@@ -12,12 +12,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array64
 from mssync.training.data.samples import Sample
-
-Array = NDArray[np.float32]
-Array64 = NDArray[np.float64]
 
 WINDOW: Final = 6
 RIDGE: Final = 20000.0

@@ -16,6 +16,7 @@ import numpy as np
 
 from mssync.motion.pyramid import View
 from mssync.motion.syncers import SyncCurve, SyncerPyramid
+from mssync.timing import FPS
 from mssync.training.data.clips import Clip, load_clip
 from mssync.training.data.index import Record, read_report, write_report
 from mssync.training.data.linear_offsets import measure_offsets
@@ -43,7 +44,7 @@ def settle(folder: Path, syncer: Path | None, update: Update = lambda done, tota
         the new records.
     """
     records = {k: r.unsettled() for k, r in read_report(folder).items()}
-    names = [n for n, r in records.items() if not r.problem and r.seconds * 25 >= MIN_FRAMES and r.talk >= MIN_TALK]
+    names = [n for n, r in records.items() if not r.problem and r.seconds * FPS >= MIN_FRAMES and r.talk >= MIN_TALK]
     if syncer is None:
         # A regression needs a corpus to be fitted on; a handful of clips stays as it is.
         if len(names) >= 20:

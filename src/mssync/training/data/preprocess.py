@@ -21,6 +21,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mssync.arrays import Array, Mask, Rgb
 from mssync.errors import AssetError, InputError, MssyncError, OutputError
 from mssync.face.topology import TEMPLES
 from mssync.face.tracking import FaceTracker, Track
@@ -29,18 +30,16 @@ from mssync.media.audio import load_sound
 from mssync.media.video import iter_frames, probe_video
 from mssync.motion.curves import head_angles
 from mssync.motion.mesh import MeshSpace
-from mssync.motion.space import FPS
 from mssync.processes import spread
 from mssync.speech.activity import speech_probability
-from mssync.speech.features import SAMPLES_PER_FRAME, STEPS_PER_FRAME, default_features
+from mssync.speech.features import default_features
 from mssync.speech.logmel import log_mel
 from mssync.speech.phones import BILABIALS, align, frames_of, sentence
 from mssync.texts import clean
+from mssync.timing import FPS, SAMPLES_PER_FRAME, STEPS_PER_FRAME
 from mssync.training.data.clips import Clip, Points, is_clip, load_points, save_clip, save_points
 from mssync.training.data.index import PICTURE, REPORT, Record, read_report, write_report
 from mssync.training.data.videos import find_videos
-
-Array = NDArray[np.float32]
 
 POINTS: Final = "points"
 _DIED: Final = "Its process ended without a word, perhaps for lack of memory; try again with fewer --workers."
@@ -146,7 +145,7 @@ def track_video(path: Path, tracker: FaceTracker) -> Points:
     """Track one video at its own rate and bring the points to 25 fps."""
     luma: list[float] = []
 
-    def watched() -> Iterator[tuple[float, NDArray[np.uint8]]]:
+    def watched() -> Iterator[tuple[float, Rgb]]:
         for time, frame in iter_frames(path):
             luma.append(float(frame[::16, ::16].mean()))
             yield time, frame
@@ -216,7 +215,7 @@ def bilabials(name: str, sound: Array, frames: int) -> NDArray[np.int8]:
     return out
 
 
-def fade_end(luma: Array, valid: NDArray[np.bool_]) -> int:
+def fade_end(luma: Array, valid: Mask) -> int:
     """First frame that is tracked and no longer fading in."""
     first = int(np.argmax(valid)) if valid.any() else 0
     usual = float(np.median(luma))
@@ -227,7 +226,7 @@ def fade_end(luma: Array, valid: NDArray[np.bool_]) -> int:
     return first
 
 
-def jumps(track: Track) -> NDArray[np.bool_]:
+def jumps(track: Track) -> Mask:
     """Frames ``(T,)`` at which the points jump, one frame wider on both sides."""
     width = np.linalg.norm(track.points[:, TEMPLES[0]] - track.points[:, TEMPLES[1]], axis=1)
     step = np.linalg.norm(np.diff(track.points[..., :2], axis=0), axis=2).mean(1) / np.maximum(width[1:], 1.0)

@@ -12,15 +12,16 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mssync.arrays import Array, Mask
 from mssync.errors import InputError
 from mssync.motion.blinks import without_blinks
 from mssync.motion.mesh import HEAD_NAMES, MeshSpace
 from mssync.motion.pyramid import mirror_matrix, smoothed
+from mssync.timing import STEPS_PER_FRAME
 from mssync.training.data.clips import Clip, load_clip
 from mssync.training.data.index import Record, read_report
 from mssync.training.data.listing import Entry
 
-Array = NDArray[np.float32]
 Features = Literal["bands", "mel"]
 
 HEAD_COLUMNS: Final = len(HEAD_NAMES)
@@ -43,7 +44,7 @@ class Sample:
     motion: Array
     sound: Array
     speech: Array
-    valid: NDArray[np.bool_]
+    valid: Mask
     energy: Array
     bilabial: NDArray[np.int8]
 
@@ -130,7 +131,7 @@ def aligned(sample: Sample, frames: int) -> Sample:
         sample,
         motion=sample.motion[motion_at : motion_at + n],
         valid=sample.valid[motion_at : motion_at + n],
-        sound=sample.sound[4 * sound_at : 4 * (sound_at + n)],
+        sound=sample.sound[STEPS_PER_FRAME * sound_at : STEPS_PER_FRAME * (sound_at + n)],
         speech=sample.speech[sound_at : sound_at + n],
         bilabial=sample.bilabial[sound_at : sound_at + n],
     )

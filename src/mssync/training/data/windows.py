@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mssync.arrays import Array
 from mssync.errors import InputError
-from mssync.speech.features import FEATURE_RANGE, STEPS_PER_FRAME
+from mssync.speech.features import FEATURE_RANGE
+from mssync.timing import STEPS_PER_FRAME
 from mssync.training.data.listing import family_weights
 from mssync.training.data.samples import Sample
-
-Array = NDArray[np.float32]
 
 SILENT_FEATURE: Final = FEATURE_RANGE[0]
 
