@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +36,17 @@ def test_default_ships_and_loads() -> None:
     assert len(space.names) == model.manifest["shape"]["motion"] == len(model.manifest["scales"]) <= 48
     total = sum(model.file(f).stat().st_size for f in FILES)
     assert total < 25 * 2**20
+
+
+def test_the_card_says_how_many_speakers_syncers_and_judges_share() -> None:
+    weights = load_model().folder.parent
+    card = (weights / "MODEL_CARD.md").read_text("utf-8")
+    used = {p: json.loads((weights / p / "manifest.json").read_text())["data"]["speakers"] for p in ("syncer", "judge")}
+    every = load_model().manifest["data"]["speakers"]["train"]
+    shared = re.search(r"(\d+) speakers taught the syncers, (\d+) the judges, (\d+) of them both", card)
+    assert shared and f"clips of {every} speakers" in card
+    assert [int(n) for n in shared.groups()[:2]] == [used["syncer"], used["judge"]]
+    assert int(shared[3]) >= used["syncer"] + used["judge"] - every > 0
 
 
 def test_a_folder_works_like_a_name(copy: Path) -> None:

@@ -50,6 +50,19 @@ def test_what_belongs_stands_above_what_does_not() -> None:
     assert stray < np.quantile(chance, 0.999) * 1.5
 
 
+def test_the_interval_is_not_biased_where_nothing_agrees() -> None:
+    """Of pairs that have nothing to do with each other the intervals hold what such pairs have on the whole."""
+    rng = np.random.default_rng(3)
+    pairs = [(_unit(rng.standard_normal((75, 16))), _unit(rng.standard_normal((75, 16)))) for _ in range(40)]
+    values = np.array([SyncCurve.of(*p).confidence for p in pairs])
+    ends = np.array([bootstrap(*p, rng) for p in pairs])
+    assert ((ends[:, 0] < values) & (values < ends[:, 1])).all()
+    low, high = np.quantile(values, [0.025, 0.975])
+    assert abs(ends.mean() - (low + high) / 2) < 0.1 * (high - low)
+    held = (ends[:, 0] <= values.mean()) & (values.mean() <= ends[:, 1])
+    assert held.mean() >= 0.9
+
+
 def test_shipped_judge_is_whole_and_small() -> None:
     judge = SyncerPyramid.load()
     assert judge.views == ("lips", "head", "all") and judge.levels == (0, 1, 2, 3) and judge.features == "mel"
