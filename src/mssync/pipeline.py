@@ -27,6 +27,7 @@ from mssync.motion.joined_shots import encode_shots
 from mssync.motion.mesh import HEAD_NAMES, MeshSpace, Rest
 from mssync.motion.space import Motion
 from mssync.motion.staging import Room, staged
+from mssync.render.relief import settled
 from mssync.render.warp import Scene, WarpRenderer
 from mssync.texts import clean
 from mssync.timing import FPS
@@ -271,7 +272,7 @@ class TalkingHead:
             face = choose_face(self.tracker, image, number, scale)
             if background == "keep" and image.alpha is not None:
                 image = on_white(image)
-            made = self.renderer.prepare(image, face), face
+            made = settled(self.renderer.prepare(image, face), self.renderer, self.tracker), face
             if background == "none":
                 _ = made[0].whole_matte  # the network is asked here, inside the lock
             self._last = (key, made) if key is not None else None

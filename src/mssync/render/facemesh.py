@@ -60,7 +60,8 @@ class FaceMesh:
         return out
 
     @cached_property
-    def _height(self) -> float:
+    def height(self) -> float:
+        """Of the face, forehead to chin, in pixels."""
         return max(float(np.linalg.norm(self.source[10] - self.source[152])), 1e-3)
 
     @cached_property
@@ -68,7 +69,7 @@ class FaceMesh:
         """How near the points ``(468,)`` are to the outline of the face, 0..1."""
         places, oval = self.source[:SURFACE_POINTS, :2], self.source[list(FACE_OVAL), :2]
         nearest = np.linalg.norm(places[:, None] - oval[None], axis=-1).min(1)
-        return np.asarray(np.clip(1.0 - nearest / (_RIM * self._height), 0.0, 1.0), np.float32)
+        return np.asarray(np.clip(1.0 - nearest / (_RIM * self.height), 0.0, 1.0), np.float32)
 
     @cached_property
     def _normals(self) -> Array:
@@ -90,7 +91,7 @@ class FaceMesh:
         uncovered = np.clip((normals[:, 2] - turned) / 0.3, 0.0, 1.0)
         grazing = np.clip((normals[:, 2] + _GRAZING) / _GRAZING, 0.0, 1.0)
         sideways = normals[:, :2] / np.maximum(np.linalg.norm(normals[:, :2], axis=1, keepdims=True), 1e-6)
-        inwards = _DRAWN_IN * self._height * uncovered * grazing * self._rim
+        inwards = _DRAWN_IN * self.height * uncovered * grazing * self._rim
         out[:SURFACE_POINTS, :2] -= inwards[:, None] * sideways
         return out
 

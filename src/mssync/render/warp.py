@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from mssync.arrays import Array, Rgb
-from mssync.face.topology import FACE_OVAL, LEFT_EYE, LIPS_INNER, RIGHT_EYE
+from mssync.face.topology import FACE_OVAL, LEFT_EYE, LIPS_INNER, OUTER_EYE_CORNERS, RIGHT_EYE
 from mssync.face.tracking import Face
 from mssync.motion.space import Controls
 from mssync.render.eyes import Eye, prepare_eyes
@@ -25,6 +25,7 @@ from mssync.render.matte import person_matte
 from mssync.render.mouth import Mouth, lips_for_hole, prepare_mouth
 from mssync.render.outline import Box, box_around
 from mssync.render.plate import take_apart
+from mssync.render.turning import Turning
 
 # In face heights (forehead to chin): how far the head, its hair and its motion reach beyond the face.
 _ASIDE, _ABOVE, _BELOW = 1.0, 1.0, 0.75
@@ -56,7 +57,10 @@ class Scene:
         person: ``(h, w, 4)`` uint8 colours of the person, extended beyond the edge, and matte, of the region.
         plate: ``(h, w, 3)`` uint8 background of the region.
         mesh, field, eyes, mouth: the movable parts, in region pixels.
+        turning: what the face's points do beyond a rigid turn.
         identity: ``(h, w, 2)`` float32 column and row of every pixel of the region.
+        relief: factors on the depth of the face as turns to the sides and up and down show it
+            (:mod:`mssync.render.relief`).
     """
 
     photo: Rgb
@@ -69,7 +73,9 @@ class Scene:
     field: HeadField
     eyes: tuple[Eye, Eye]
     mouth: Mouth
+    turning: Turning
     identity: Array
+    relief: tuple[float, float] = (1.0, 1.0)
 
     @cached_property
     def whole_matte(self) -> Rgb:
@@ -114,12 +120,16 @@ class WarpRenderer:
 
     def render(self, scene: Scene, controls: Controls) -> Rgb:
         """One frame ``(H, W, 3)`` uint8; bit for bit the photo where neither the old nor the moved person is."""
-        drawn, alpha = self._person(scene, controls)
-        weight = alpha.astype(np.float32) * np.float32(1 / 255)
         x0, y0, x1, y1 = scene.box
         out = scene.photo.copy()
-        out[y0:y1, x0:x1] = cv2.blendLinear(drawn, scene.plate, weight, 1 - weight)
+        out[y0:y1, x0:x1] = self.region(scene, controls)
         return out
+
+    def region(self, scene: Scene, controls: Controls) -> Rgb:
+        """The part of a frame that is drawn, ``scene.box`` of the picture."""
+        drawn, alpha = self._person(scene, controls)
+        weight = alpha.astype(np.float32) * np.float32(1 / 255)
+        return np.asarray(cv2.blendLinear(drawn, scene.plate, weight, 1 - weight), np.uint8)
 
     def render_rgba(self, scene: Scene, controls: Controls) -> Rgb:
         """One frame ``(H, W, 4)`` uint8 of the person alone, straight (not premultiplied) alpha."""
@@ -133,7 +143,9 @@ class WarpRenderer:
     def _person(self, scene: Scene, controls: Controls) -> tuple[Rgb, Rgb]:
         """Colours ``(h, w, 3)`` and matte ``(h, w)`` of the moved person in the region."""
         points, rigid = _to_region(controls, scene.box)
+        points[:, :2] += scene.turning.offsets(rigid, points[list(OUTER_EYE_CORNERS), :2])
         points[:, :2] -= np.outer(too_deep(scene.mesh.source), rigid[:2, 2])
+        rigid = _deeper(points, rigid, scene)
         size = (scene.person.shape[1], scene.person.shape[0])
         shut = 1 - controls.lip_gap / max(scene.mouth.gap, 1e-3)
         tuck = float(controls.lids[0]), float(controls.lids[1]), float(np.clip(shut, 0, 1)) * scene.mouth.shows
@@ -165,7 +177,7 @@ def _build(rgb: Rgb, matte: Rgb, near: Box, box: Box, points: Array) -> Scene:
     matte[y0:y1, x0:x1] = layers.alpha
     person = np.dstack([lips_for_hole(layers.colours, local), layers.alpha])
     fade = (x0 > 0, y0 > 0, x1 < rgb.shape[1], y1 < rgb.shape[0])
-    step = max(1, round(height / _MESH_CELLS))
+    step, wide = drawing_steps(height)
     yy, xx = np.indices((size[1], size[0]), np.float32)
     return Scene(
         photo=rgb,
@@ -175,9 +187,10 @@ def _build(rgb: Rgb, matte: Rgb, near: Box, box: Box, points: Array) -> Scene:
         person=np.ascontiguousarray(person),
         plate=layers.plate,
         mesh=FaceMesh(local, size, step),
-        field=head_field(local, size, step * max(2, round(height / _FIELD_CELLS / step)), fade),
+        field=head_field(local, size, wide, fade),
         eyes=prepare_eyes(cut, local),
         mouth=prepare_mouth(cut, local),
+        turning=Turning.of(local),
         identity=np.stack([xx, yy], -1),
     )
 
@@ -221,6 +234,31 @@ def _to_region(controls: Controls, box: Box) -> tuple[Array, Array]:
     rigid = np.array(controls.rigid, np.float32)
     rigid[:, 3] += rigid[:, :3] @ origin - origin
     return (controls.points - origin).astype(np.float32), rigid
+
+
+def _deeper(points: Array, rigid: Array, scene: Scene) -> Array:
+    """What a turn does to places at depth made larger by the photo's relief, at the eyes' depth left as it is.
+
+    Args:
+        points: ``(478, 3)`` moved points, changed in place.
+        rigid: ``(3, 4)`` similarity in region pixels.
+    Returns:
+        the similarity so changed, for what is not of the mesh.
+    """
+    more = (np.array(scene.relief, np.float32) - 1) * rigid[:2, 2]
+    source = scene.mesh.source
+    middle = source[list(OUTER_EYE_CORNERS), 2].mean()
+    points[:, :2] += np.outer(source[:, 2] - middle, more)
+    out = rigid.copy()
+    out[:2, 2] += more
+    out[:2, 3] -= more * middle
+    return out
+
+
+def drawing_steps(height: float) -> tuple[int, int]:
+    """Pixels per cell of the drawing grid and of the surroundings' grid for a face of this height."""
+    step = max(1, round(height / _MESH_CELLS))
+    return step, step * max(2, round(height / _FIELD_CELLS / step))
 
 
 def _finer(flow: Array, times: int, size: tuple[int, int]) -> Array:
