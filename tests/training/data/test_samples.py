@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,19 @@ def test_sampler_state_resumes_the_same_draw() -> None:
     assert np.array_equal(first, next(two.batches(4)).motion)
     with pytest.raises(InputError, match="weight"):
         Sampler(samples, {"f": 0.0}, 16, 4, 4, seed=3)
+
+
+def test_a_clip_that_does_not_fill_a_window_is_left_out_and_named() -> None:
+    samples = [
+        _sample(n, "f", "s", frames, i) for i, (n, frames) in enumerate((("long", 64), ("short", 63), ("s", 24)))
+    ]
+    twice = [x for s in samples for x in (s, replace(s, motion=-s.motion))]  # and their mirror images
+    with pytest.warns(UserWarning, match=r"2 of 3 clips are shorter than the 64 frames \(2\.6 s\).*: s, short\."):
+        sampler = Sampler(twice, {}, 64, 4, 4, seed=0)
+    motion = next(sampler.batches(20)).motion
+    assert (np.abs(motion) == np.abs(samples[0].motion)).all(), "no pose that nobody held"
+    with pytest.raises(InputError, match="smaller `frames`"):
+        Sampler(samples[1:], {}, 64, 4, 4, seed=0)
 
 
 def test_scales_weigh_families_alike() -> None:

@@ -128,16 +128,17 @@ def family_weights(weights: Mapping[str, float], found: Iterable[str]) -> dict[s
     if not used:
         shown = ", ".join(f"{clean(f, 40)}: 1" for f in there[:SHOWN])
         raise InputError(
-            f"No clip has a family with a weight above 0: the recipe names {_some(weights)}, the clips are of "
-            f"{_some(there)}. Write `families: {{{shown}}}` into the recipe, or no `families`: then all weigh alike."
+            f"No clip has a family with a weight above 0: the recipe names {some(weights)}, the clips are of "
+            f"{some(there)}. Write `families: {{{shown}}}` into the recipe, or no `families`: then all weigh alike."
         )
     left = [f for f in there if f not in used]
     if left:
-        warnings.warn(f"Not trained on, as the recipe gives these families no weight: {_some(left)}.", stacklevel=2)
+        warnings.warn(f"Not trained on, as the recipe gives these families no weight: {some(left)}.", stacklevel=2)
     return {f: w / sum(used.values()) for f, w in used.items()}
 
 
-def _some(names: Iterable[str]) -> str:
+def some(names: Iterable[str]) -> str:
+    """The first few names, made fit to be shown."""
     names = [clean(n, 40) for n in names]
     return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
 
@@ -147,12 +148,12 @@ def _tell(path: Path, entries: Sequence[Entry], names: Collection[str]) -> None:
     lost = [e.name for e in entries if names and e.name not in names]
     if lost:
         warnings.warn(
-            f"{len(lost)} of {len(entries)} lines of {path} name no preprocessed clip: {_some(lost)}.", stacklevel=3
+            f"{len(lost)} of {len(entries)} lines of {path} name no preprocessed clip: {some(lost)}.", stacklevel=3
         )
     other = {e.split for e in entries} - {"train", "dev"}
     if other:
         warnings.warn(
-            f"Lines of {path} with the split {_some(sorted(other))} are left out; train and dev are used.", stacklevel=3
+            f"Lines of {path} with the split {some(sorted(other))} are left out; train and dev are used.", stacklevel=3
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -11,8 +12,8 @@ import numpy as np
 from mssync.arrays import Array
 from mssync.errors import InputError
 from mssync.speech.features import FEATURE_RANGE
-from mssync.timing import STEPS_PER_FRAME
-from mssync.training.data.listing import family_weights
+from mssync.timing import FPS, STEPS_PER_FRAME
+from mssync.training.data.listing import family_weights, some
 from mssync.training.data.samples import Sample
 
 SILENT_FEATURE: Final = FEATURE_RANGE[0]
@@ -36,11 +37,13 @@ class Sampler:
     """Draws windows: family by weight, speaker evenly, clip evenly, place at random.
 
     Args:
-        samples: training samples.
+        samples: training samples; those shorter than a window are left out.
         weights: one number per family; none at all: families weigh alike.
         frames: N, length of a window, a multiple of 8.
         before, after: frames of sound context.
         seed: of the draw.
+    Raises:
+        InputError: no clip fills a window, or no family that is there has a weight.
     """
 
     def __init__(
@@ -55,11 +58,8 @@ class Sampler:
         self._frames, self._before, self._after = frames, before, after
         self._rng = np.random.default_rng(seed)
         groups: dict[str, dict[str, list[Sample]]] = {}
-        for s in samples:
-            if len(s.motion) >= 24:
-                groups.setdefault(s.entry.family, {}).setdefault(s.entry.speaker, []).append(s)
-        if not groups:
-            raise InputError("Every clip is shorter than a second; add longer ones.")
+        for s in _long_enough(samples, frames):
+            groups.setdefault(s.entry.family, {}).setdefault(s.entry.speaker, []).append(s)
         share = family_weights(weights, groups)
         self._groups = {f: list(groups[f].values()) for f in share}
         self._families, self._p = list(share), np.array(list(share.values()))
@@ -89,6 +89,25 @@ class Sampler:
             if s.valid[start : start + n].mean() > 0.95:
                 break
         return cut(s, start, n, self._before, self._after)
+
+
+def _long_enough(samples: Sequence[Sample], frames: int) -> list[Sample]:
+    """The samples that fill a window: what is added to a shorter one would be a head that freezes.
+
+    Raises:
+        InputError: there are none.
+    """
+    fit = [s for s in samples if len(s.motion) >= frames]
+    names, short = ({s.entry.name for s in x} for x in (samples, (s for s in samples if len(s.motion) < frames)))
+    window = f"the {frames} frames ({frames / FPS:.1f} s) of a window"
+    if not fit:
+        raise InputError(f"Every clip is shorter than {window}; add longer ones, or write a smaller `frames`.")
+    if short:
+        warnings.warn(
+            f"{len(short)} of {len(names)} clips are shorter than {window} and are left out: {some(sorted(short))}.",
+            stacklevel=3,
+        )
+    return fit
 
 
 def cut(s: Sample, start: int, n: int, before: int, after: int) -> tuple[Array, Array, Array, Array]:
