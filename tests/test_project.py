@@ -117,6 +117,22 @@ def test_the_table_names_rooms_that_exist() -> None:
     assert set().union(*ALLOWED.values()) <= set(ALLOWED)
 
 
+def test_the_clock_and_the_names_of_arrays_stand_once() -> None:
+    """Nobody but :mod:`mssync.timing` says how long a frame is, nobody but :mod:`mssync.arrays` names an array type."""
+    clock = {node.target.id for node in ast.parse((SRC / "timing.py").read_text("utf-8")).body
+             if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)}  # fmt: skip
+    assert {"FPS", "SAMPLE_RATE", "STEPS_PER_FRAME", "CONTEXT_FRAMES"} <= clock
+    for path in FILES:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+                continue
+            names = {ast.unparse(t) for t in (node.targets if isinstance(node, ast.Assign) else [node.target])}
+            place = f"{path.relative_to(SRC)}, line {node.lineno}"
+            assert path.name == "timing.py" or not names & (clock | {"SPEECH_RATE", "FRAME_RATE"}), place
+            plain = r"(npt\.)?NDArray\[np\.(float32|float64|bool_|uint8)\]"
+            assert path.name == "arrays.py" or not re.fullmatch(plain, ast.unparse(node.value)), place
+
+
 def test_onnx_runtime_is_imported_in_one_place_only() -> None:
     """It reports to its maker unless it is silenced before it is loaded, so one module loads it."""
     homes = {p.relative_to(SRC).as_posix() for p in FILES if any(n.split(".")[0] == "onnxruntime" for n in imported(p))}

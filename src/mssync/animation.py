@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
@@ -26,6 +27,68 @@ from mssync.timing import FPS
 Progress = Callable[[int, int], None]
 
 
+@dataclass(frozen=True)
+class Canvas:
+    """A face that rows of motion are drawn on.
+
+    Attributes:
+        scene: the photo, prepared.
+        rest: the face in the motion space.
+        space: the motion space.
+        renderer: draws the frames.
+        alpha: frames of the person alone, with transparency.
+    """
+
+    scene: Scene
+    rest: Rest
+    space: MeshSpace
+    renderer: WarpRenderer
+    alpha: bool
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the frames in pixels."""
+        height, width = self.scene.photo.shape[:2]
+        return int(width), int(height)
+
+    def draw(self, row: Array) -> Rgb:
+        """The frame of a row ``(D,)``: ``(H, W, 3)`` uint8 RGB, or ``(H, W, 4)`` with straight alpha."""
+        draw = self.renderer.render_rgba if self.alpha else self.renderer.render
+        return draw(self.scene, self.space.decode(self.rest, row))
+
+
+@dataclass(frozen=True)
+class Take:
+    """A motion that is still being made, and the voice under it.
+
+    Attributes:
+        rows: yields the motion, ``(k, D)`` rows at a time.
+        frames: how many rows will come.
+        header: a motion without rows, for names and facts.
+        speech: the voice, or None.
+    """
+
+    rows: Iterator[Array]
+    frames: int
+    header: Motion
+    speech: Speech | None
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where an animation comes from.
+
+    Attributes:
+        model: title of the model, for the mark in the file.
+        seed: of the motion; None where it was not drawn.
+        inputs: files that an output must not replace.
+    """
+
+    model: str
+    seed: int | None
+    inputs: tuple[Path, ...]
+
+
 class Animation:
     """A talking head, made frame by frame.
 
@@ -34,45 +97,18 @@ class Animation:
     Several iterations may run at a time, in any threads.
 
     Args:
-        scene: the photo, prepared.
-        rest: the face in the motion space.
-        space: the motion space.
-        renderer: draws the frames.
-        rows: yields the motion, ``(k, D)`` rows at a time.
-        header: a motion without rows, for names and facts.
-        frames: how many rows will come.
-        speech: the voice under the video, or None.
-        model: title of the model, for the mark in the file.
-        seed: of the motion; None where it was not drawn.
-        alpha: frames of the person alone, with transparency.
-        inputs: files that an output must not replace.
+        canvas: what is drawn on.
+        take: what moves.
+        origin: what both come from.
     """
 
-    def __init__(
-        self,
-        scene: Scene,
-        rest: Rest,
-        *,
-        space: MeshSpace,
-        renderer: WarpRenderer,
-        rows: Iterator[Array],
-        header: Motion,
-        frames: int,
-        speech: Speech | None,
-        model: str,
-        seed: int | None,
-        alpha: bool,
-        inputs: tuple[Path, ...],
-    ) -> None:
-        self.model, self.seed, self.alpha = model, seed, alpha
-        self._scene, self._rest, self._space, self._renderer = scene, rest, space, renderer
-        self._source, self._header, self._frames = rows, header, frames
-        self._speech, self._inputs = speech, inputs
+    def __init__(self, canvas: Canvas, take: Take, origin: Origin) -> None:
+        self._canvas, self._take, self._origin = canvas, take, origin
         self._blocks: list[Array] = []
         self._lock = Lock()  # around the making of the next block
 
     def __len__(self) -> int:
-        return self._frames
+        return self._take.frames
 
     def __iter__(self) -> Iterator[Rgb]:
         return self.frames()
@@ -80,25 +116,38 @@ class Animation:
     @property
     def seconds(self) -> float:
         """Length at 25 frames per second."""
-        return self._frames / FPS
+        return self._take.frames / FPS
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the frames in pixels."""
-        height, width = self._scene.photo.shape[:2]
-        return int(width), int(height)
+        return self._canvas.size
+
+    @property
+    def model(self) -> str:
+        """Title of the model."""
+        return self._origin.model
+
+    @property
+    def seed(self) -> int | None:
+        """Of the motion; None where it was not drawn."""
+        return self._origin.seed
+
+    @property
+    def alpha(self) -> bool:
+        """Whether frames show the person alone, with transparency."""
+        return self._canvas.alpha
 
     @property
     def motion(self) -> Motion:
         """The whole motion; what was not made yet is made now, without drawing anything."""
-        return self._header.with_values(np.concatenate(list(self._rows())))
+        return self._take.header.with_values(np.concatenate(list(self._rows())))
 
     def frames(self) -> Iterator[Rgb]:
         """The frames, ``(H, W, 3)`` uint8 RGB, or ``(H, W, 4)`` with straight alpha where ``alpha`` is set."""
-        draw = self._renderer.render_rgba if self.alpha else self._renderer.render
         for block in self._rows():
             for row in block:
-                yield draw(self._scene, self._space.decode(self._rest, row))
+                yield self._canvas.draw(row)
 
     def save(
         self,
@@ -120,15 +169,15 @@ class Animation:
         Raises:
             OutputError: ``out`` exists, its ending is unknown, no permission, disk full. Nothing half-written stays.
         """
-        target = ready_video(out, force=force, alpha=self.alpha, inputs=self._inputs)
+        target = ready_video(out, force=force, alpha=self.alpha, inputs=self._origin.inputs)
         if motion_out is not None:
             check_run([out, motion_out])
             check_ending(motion_out, MOTION_SUFFIXES, "A motion file")
-            ready_file(motion_out, force=force, inputs=self._inputs)
-        if self._speech is None:
+            ready_file(motion_out, force=force, inputs=self._origin.inputs)
+        if self._take.speech is None:
             self._write(out, None, force, motion_out, progress)
         else:
-            with self._speech.file() as sound:
+            with self._take.speech.file() as sound:
                 self._write(out, sound, force, motion_out, progress)
         return target
 
@@ -147,21 +196,21 @@ class Animation:
             for frame in frames:
                 video.write(frame)
                 if progress is not None:
-                    progress(video.frames, self._frames)
+                    progress(video.frames, len(self))
             if motion_out is not None:
                 last.enter_context(self.motion.saving(Path(motion_out), force=force))
 
     def _rows(self) -> Iterator[Array]:
         """All blocks of rows ``(k, D)`` from the first on: those made already, then new ones."""
         at = made = 0
-        while made < self._frames:
+        while made < len(self):
             with self._lock:
                 if at == len(self._blocks):
-                    new = next(self._source, None)
+                    new = next(self._take.rows, None)
                     if new is None:
                         raise InputError("The sound ended earlier than before; leave the file alone while it is read.")
                     self._blocks.append(new)
-            block = self._blocks[at][: self._frames - made]
+            block = self._blocks[at][: len(self) - made]
             at, made = at + 1, made + len(block)
             if len(block):
                 yield block

@@ -13,7 +13,7 @@ from typing import Final, Literal, TypedDict, Unpack
 import numpy as np
 
 from mssync import __version__
-from mssync.animation import Animation, Progress
+from mssync.animation import Animation, Canvas, Origin, Progress, Take
 from mssync.arrays import Array, Rgb
 from mssync.errors import AssetError, InputError
 from mssync.face.tracking import Face, FaceTracker
@@ -153,18 +153,9 @@ class TalkingHead:
         rows = _spoken(self.stream(options), voice, self.space.names, recorded)
         facts = {"seed": str(seed), "head": str(head), "mouth": str(mouth), "blink": str(blink)}
         return Animation(
-            scene,
-            rest,
-            space=self.space,
-            renderer=self.renderer,
-            rows=rows,
-            header=self._header(facts),
-            frames=voice.frames,
-            speech=voice,
-            model=self.model.title,
-            seed=seed,
-            alpha=background == "none",
-            inputs=_paths(photo, speech, head_from),
+            Canvas(scene, rest, self.space, self.renderer, background == "none"),
+            Take(rows, voice.frames, self._header(facts), voice),
+            Origin(self.model.title, seed, _paths(photo, speech, head_from)),
         )
 
     def render(
@@ -195,19 +186,11 @@ class TalkingHead:
             values = moves.values.copy()
             values[:, head] = _on_stage(values[:, head], rest, scene)
             moves = moves.with_values(values)
+        model, seed = clean(moves.meta.get("model", self.model.title)), _seed(moves.meta.get("seed", ""))
         return Animation(
-            scene,
-            rest,
-            space=self.space,
-            renderer=self.renderer,
-            rows=iter([moves.values]),
-            header=moves,
-            frames=len(moves),
-            speech=voice,
-            model=clean(moves.meta.get("model", self.model.title)),
-            seed=_seed(moves.meta.get("seed", "")),
-            alpha=background == "none",
-            inputs=_paths(photo, motion, speech),
+            Canvas(scene, rest, self.space, self.renderer, background == "none"),
+            Take(iter([moves.values]), len(moves), moves, voice),
+            Origin(model, seed, _paths(photo, motion, speech)),
         )
 
     def track(self, video: PathLike, *, progress: Callable[[int, int | None], None] | None = None) -> Motion:

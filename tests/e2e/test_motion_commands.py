@@ -230,7 +230,7 @@ def test_which_face(photo: Path, tracked: Path, talking_head: TalkingHead) -> No
     two[:, : large.width] = large.rgb
     two[-small.height :, large.width :] = small.rgb
     rows = Motion.load(tracked)
-    first, second = (talking_head.render(two, rows, face=n)._rest.pose.translation[0] for n in (1, 2))
+    first, second = (talking_head.render(two, rows, face=n)._canvas.rest.pose.translation[0] for n in (1, 2))
     assert first < large.width < second
     with pytest.raises(InputError, match="2 faces"):
         talking_head.render(two, rows, face=3)

@@ -11,11 +11,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mssync.motion.pyramid import WINDOW_FRAMES, WINDOW_STEPS
+from mssync.arrays import Array
+from mssync.motion.pyramid import WINDOW_FRAMES
+from mssync.timing import STEPS_PER_FRAME
 
-Array = NDArray[np.float32]
-
-STEPS_PER_FRAME: Final = WINDOW_STEPS // WINDOW_FRAMES
 COUNT: Final = 10  # rivals of a window
 APART: Final = 8  # frames between a window and its rivals: what overlaps is no other word
 MIN_WINDOWS: Final = 25

@@ -12,10 +12,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mssync.arrays import Array
 from mssync.motion.pyramid import WINDOW_FRAMES
 from mssync.motion.rivals import APART, loudness_course
 
-Array = NDArray[np.float32]
 Rows = NDArray[np.int64]
 
 CANDIDATES: Final = 400
