@@ -26,7 +26,6 @@ from mssync.models import load_model
 from mssync.motion.mesh import MeshSpace
 from mssync.render.warp import WarpRenderer
 from mssync.speech.activity import mouth_gate, speech_probability
-from mssync.training.calibrate import closing
 from mssync.training.config import GeneratorConfig
 from mssync.training.data.clips import load_clip, load_points
 from mssync.training.data.index import read_report, write_report
@@ -34,7 +33,7 @@ from mssync.training.data.listing import Entry, read_list
 from mssync.training.data.offsets import LARGEST, settle
 from mssync.training.data.overview import draw_overview
 from mssync.training.data.preprocess import fade_end, jumps, preprocess, space_mark
-from mssync.training.data.samples import Sample, load_samples
+from mssync.training.data.samples import Sample, closing, load_samples
 from mssync.training.export import export_model
 from mssync.training.generator import Trainer
 from mssync.training.recipe import load_config

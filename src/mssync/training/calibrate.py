@@ -7,7 +7,7 @@ open. Matching a few numbers of its free-running motion to people's gives that b
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any, Final
 
 import numpy as np
@@ -16,13 +16,11 @@ from mssync.arrays import Array
 from mssync.motion.gap_curve import GapCurve
 from mssync.nets.closure import ClosureNet
 from mssync.nets.generator import Generator
-from mssync.timing import FPS
 from mssync.training.closure import TALK, closure_probability, fit_thresholds
 from mssync.training.data.samples import HEAD_COLUMNS, Sample
 from mssync.training.facts import Facts
 from mssync.training.probe import generate
 
-FLOOR_QUANTILE: Final = 0.06
 MOST_FRAMES: Final = 500
 MOST_CLIPS: Final = 60  # per family
 GAIN: Final = (0.5, 3.0)
@@ -75,22 +73,6 @@ def head_gain(made: Sequence[Array], real: Sequence[Sample]) -> Array:
         people, net = (x.std(0) * np.abs(np.diff(x, axis=0)).mean(0) for x in (s.motion[: len(m), :h], m[:, :h]))
         ratios.append(np.sqrt(people / (net + 1e-9)))
     return np.asarray(np.clip(np.median(ratios, axis=0), *GAIN), np.float32)
-
-
-def closing(sample: Sample) -> Sample:
-    """The sample with its smallest lip gaps brought to zero and its largest left.
-
-    Everybody's lips meet within seconds of speech; on small faces the tracker never sees it, and a net that is shown
-    such gaps learns to leave every /m b p/ open.
-    """
-    gap = sample.motion[:, -5]
-    talk = sample.valid & (sample.speech > 0.5)
-    if talk.sum() < 2 * FPS:
-        return sample
-    low, high = np.quantile(gap[talk], (FLOOR_QUANTILE, 0.95))
-    motion = sample.motion.copy()
-    motion[:, -5] = np.maximum(gap - low, 0.0) * (high / max(float(high - low), 1e-3))
-    return replace(sample, motion=motion)
 
 
 def _clips(train: Sequence[Sample], family: str) -> list[Sample]:

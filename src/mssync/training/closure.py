@@ -48,7 +48,7 @@ def train_closures(
     Args:
         config: sizes and steps.
         families: weights of the families; none: they weigh alike.
-        train, dev: samples whose smallest gaps were brought to zero (:func:`mssync.training.run.closing`).
+        train, dev: samples whose smallest gaps were brought to zero (:func:`mssync.training.data.samples.closing`).
         out: run folder.
         seed: of everything drawn.
         steps: how many.

@@ -21,7 +21,7 @@ from mssync.motion.pyramid import View, view_matrix
 from mssync.nets.generator import Generator, GeneratorShape
 from mssync.nets.syncer import Syncer
 from mssync.timing import FPS
-from mssync.training.calibrate import calibrate, closing
+from mssync.training.calibrate import calibrate
 from mssync.training.checkpoint import load_tensors, load_weights, part_of, save_json, save_tensors
 from mssync.training.closure import FILE as CLOSURE_FILE
 from mssync.training.closure import train_closures
@@ -30,7 +30,7 @@ from mssync.training.data.index import read_report
 from mssync.training.data.listing import Entry
 from mssync.training.data.offsets import MIN_FRAMES, MIN_TALK
 from mssync.training.data.preprocess import load_all_points, space_mark
-from mssync.training.data.samples import load_clips, load_samples, manifest_hash
+from mssync.training.data.samples import closing, load_clips, load_samples, manifest_hash
 from mssync.training.export import export_syncers
 from mssync.training.generator import Trainer
 from mssync.training.init import load_start, same_space
@@ -91,6 +91,8 @@ def train_syncer(
     entries = chosen_clips(clips, listing, out, config.skip_speakers)
     space = checked_space(space_path, clips, entries)
     train, dev = load_samples(space, clips, entries, mirror=config.mirror, features=config.features)
+    if config.features == "bands":  # these teach a generator whose lips touch; judges see people as they are tracked
+        train, dev = [closing(s) for s in train], [closing(s) for s in dev]
     keep_list(out, listing, entries)
     crowd = Counter(s.entry.speaker for s in train)
     crowded = {k for k, n in crowd.items() if n > CROWDED}

@@ -21,7 +21,7 @@ from mssync.training.data.clips import Clip, load_clip
 from mssync.training.data.index import Record, read_report, write_report
 from mssync.training.data.linear_offsets import measure_offsets
 from mssync.training.data.listing import Entry
-from mssync.training.data.samples import Sample, clip_energy
+from mssync.training.data.samples import Sample, clip_energy, closing
 
 MIN_FRAMES: Final = 75
 MIN_TALK: Final = 0.3
@@ -61,7 +61,8 @@ def settle(folder: Path, syncer: Path | None, update: Update = lambda done, tota
         for done, name in enumerate(names, 1):
             clip = load_clip(folder / (name + ".npz"), name)
             sound = clip.sound if pyramid.features == "bands" else clip.mel
-            curve = pyramid.curve(clip.motion, sound, view, 0)
+            motion = closing(_sample(clip)).motion if pyramid.features == "bands" else clip.motion
+            curve = pyramid.curve(motion, sound, view, 0)
             if curve is not None:
                 good = clear(curve)
                 best = curve.best if good and abs(curve.best) > 1 else 0
