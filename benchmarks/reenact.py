@@ -8,7 +8,10 @@ middle pose with lips nearly shut becomes the photo, and the clip's own motion i
 what truly was behind the head and in the mouth. Beside each number stands that of a still photo, which moves nothing.
 Zones: *ring*, 0.15 face heights around the real head's silhouette above the chin, and the same where the head moved
 by more than 2 % of its height; *inside*, between the real inner lips; *lids* in blinks; the *face*. Flicker is the
-change from frame to frame that the real frames do not have. Prints one table, writes ``out/bench/reenact.json`` and a
+change from frame to frame that the real frames do not have. *Read / asked* are the slopes of the turns that the
+tracker finds in the drawn frames on those that were asked, over people whose head turns (a real person's own are 1 by
+definition), *mouth points* how far the drawn mouth's tracked points lie from the real one's, in the head's own frame,
+in % of the distance between the outer corners of the eyes. Prints one table, writes ``out/bench/reenact.json`` and a
 contact sheet.
 """
 
@@ -36,6 +39,8 @@ from mssync.face import topology as topo
 from mssync.face.tracking import Face, Track
 from mssync.media.image import Image
 from mssync.media.video import iter_frames
+from mssync.motion.pose_free import freed_of_pose
+from mssync.render.relief import settled
 from mssync.training.data.listing import read_list
 
 Array = NDArray[np.float32]
@@ -47,6 +52,8 @@ GROUND = 0.02
 BURST, BURSTS, BLINKS = 6, 8, 8
 SIDE = 150
 RIGID = list(topo.RIGID)
+MOUTH = [*topo.LIPS_OUTER, *topo.LIPS_INNER]
+TURNS = np.radians(1.5)  # standard deviation from which on a head's turns tell the slope
 
 
 @dataclass(frozen=True)
@@ -74,8 +81,9 @@ def main() -> None:
     made: dict[str, Any] = {}
     rows: list[tuple[str, list[Rgb]]] = []
     for take in islice(takes(options, head, silhouette), options.people):
-        sums, tiles = judged(head, silhouette, take)
+        sums, read, tiles = judged(head, silhouette, take)
         made[take.name] = {way: numbers(s) for way, s in sums.items()}
+        made[take.name]["made"] |= read
         made[take.name]["steps"] = [list(pair) for pair in sums["made"].mouth_steps]
         rows.append((take.name, tiles))
         print(f"{take.name}: ring {made[take.name]['made']['ring']:.2f}", flush=True)
@@ -134,18 +142,22 @@ def best_frame(track: Track) -> int:
     return int(np.argmin(away + np.maximum(gap - 0.03, 0) + np.maximum(shut - 0.2, 0) + 9.0 * ~track.valid))
 
 
-def judged(head: TalkingHead, silhouette: Silhouette, take: Take) -> tuple[dict[str, Sums], list[Rgb]]:
-    """Numbers of a clip drawn on its own frame and of the still photo, and tiles for the sheet."""
+def judged(
+    head: TalkingHead, silhouette: Silhouette, take: Take
+) -> tuple[dict[str, Sums], dict[str, float], list[Rgb]]:
+    """Numbers of a clip drawn on its own frame and of the still photo, what is read back, and tiles for the sheet."""
     track, space = take.track, head.space
     face = Face(track.points[take.best], track.blendshapes[take.best], 1.0)
     photo = take.frames[take.best]
-    scene, rest = head.renderer.prepare(Image(photo, None, take.name), face), space.prepare(face)
+    scene = settled(head.renderer.prepare(Image(photo, None, take.name), face), head.renderer, head.tracker)
+    rest = space.prepare(face)
     values = own_motion(head, take)
     gaps, shut = values[:, space.names.index("lip_gap")], closures(track.points, track.valid)
     rigid = np.linalg.norm(track.points[:, RIGID] - track.points[take.best, RIGID], axis=-1).mean(-1)
     moved = rigid / height_of(face.points)
     sums = {"made": Sums(), "still": Sums()}
     before: tuple[int, Rgb] | None = None
+    found: dict[int, Array] = {}
     for t in chosen(track, shut):
         real, points = take.frames[t], track.points[t]
         controls = space.decode(rest, values[t])
@@ -158,17 +170,37 @@ def judged(head: TalkingHead, silhouette: Silhouette, take: Take) -> tuple[dict[
             mouth = filled(photo.shape, points[list(topo.LIPS_OUTER), :2])
             sums["made"].add_step((frame, before[1]), (real, take.frames[t - 1]), zones, mouth)
         before = t, frame
+        if len(found) == 0 or t % 3 == 0:
+            found[t] = head.tracker.track([(0.0, frame)]).points[0]
     tiles = [cut(photo, around(face.points), SIDE)]
     for t in telling(values, space.names, shut, track.valid):
         frame = head.renderer.render(scene, space.decode(rest, values[t]))
         tiles += [cut(rgb, around(face.points), SIDE) for rgb in (take.frames[t], frame)]
-    return sums, tiles
+    return sums, read_back(take, found, values), tiles
+
+
+def read_back(take: Take, found: dict[int, Array], asked: Array) -> dict[str, float]:
+    """What the tracker sees in drawn frames: slopes of the turns, and how far mouth points lie from real ones."""
+    times = list(found)
+    drawn, real = np.stack(list(found.values())), take.track.points[times]
+    own = fs.fit_pose(real[0], real[0] / np.linalg.norm(real[0, 33] - real[0, 263])).to_head(real[0])
+    poses = [fs.fit_pose(points, own) for points in (drawn, real)]
+    turns = fs.rotation_vector(poses[0].rotation @ fs.fit_pose(take.track.points[take.best], own).rotation.T)
+    out = {}
+    for i, axis in enumerate(("pitch", "yaw", "roll")):
+        wide = asked[times, i].std() > TURNS
+        out[f"{axis}, read / asked"] = float(np.polyfit(asked[times, i], turns[:, i], 1)[0]) if wide else float("nan")
+    mouths = [pose.to_head(points)[:, MOUTH, :2] for pose, points in zip(poses, (drawn, real), strict=True)]
+    centred = [m - m.mean(1, keepdims=True) for m in mouths]
+    out["mouth points, %"] = 100 * float(np.linalg.norm(mouths[0] - mouths[1], axis=-1).mean())
+    out["mouth shape, %"] = 100 * float(np.linalg.norm(centred[0] - centred[1], axis=-1).mean())
+    return out
 
 
 def own_motion(head: TalkingHead, take: Take) -> Array:
     """The clip's motion ``(T, D)``, its head relative to the pose of the frame that is the photo."""
     space, track = head.space, take.track
-    values = space.encode(track).values.copy()
+    values = freed_of_pose(space.encode(track)).values.copy()
     pose = fs.fit_pose(track.points, space.rest_of(track).shape)
     turn = fs.rotation_vector(pose.rotation @ pose.rotation[take.best].T)
     shift = (pose.translation - pose.translation[take.best])[:, :2] / pose.scale[take.best]

@@ -10,6 +10,7 @@ from mssync.arrays import Array
 from mssync.errors import InputError
 from mssync.face.tracking import Track
 from mssync.motion.mesh import MeshSpace
+from mssync.motion.pose_free import freed_of_pose
 from mssync.motion.space import Motion
 from mssync.timing import FPS
 
@@ -26,7 +27,7 @@ def encode_shots(space: MeshSpace, track: Track) -> Motion:
         InputError: no shot shows a face.
     """
     if not track.cuts:
-        return space.encode(track.resampled(FPS))
+        return freed_of_pose(space.encode(track.resampled(FPS)))
     total = max(1, round((float(track.times[-1]) + 1.0 / FPS) * FPS))
     clock = np.arange(total) / FPS
     starts = [*(float(track.times[cut]) for cut in track.cuts), np.inf]
@@ -36,7 +37,7 @@ def encode_shots(space: MeshSpace, track: Track) -> Motion:
         rows = int(np.searchsorted(clock, end - 1e-6)) - made
         made += rows
         if shot.valid.any():
-            motion = space.encode(shot.resampled(FPS)).values[made - rows :][:rows]
+            motion = freed_of_pose(space.encode(shot.resampled(FPS))).values[made - rows :][:rows]
             part = np.concatenate([motion, np.repeat(motion[-1:], rows - len(motion), 0)]) if len(motion) else motion
             if len(part):
                 parts.append(eased(part, parts[-1][-1]) if parts else part)
