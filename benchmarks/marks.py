@@ -63,6 +63,7 @@ def main() -> None:
     entries = [e for e in read_list(args.list) if e.split == "dev" and usable(records.get(e.name))]
     real = {e.name: real_footage(e, args.clips, args.videos, records[e.name]) for e in entries}
     judge = SyncerPyramid.load(args.judge)
+    judge.check_space(pinned_space())
     facts: dict[str, Any] = {"machine": machine(), "clips": len(entries)}
     if args.only != "generator":
         pyramids = {"judge": judge} | ({"syncers": SyncerPyramid.load(args.syncers)} if args.syncers else {})

@@ -19,7 +19,7 @@ from mssync.models import load_model, shipped_models, write_manifest
 from mssync.motion.blinks import COURSE_AFTER, COURSE_BEFORE
 from mssync.motion.columns import EYES, HEAD
 from mssync.motion.generator import MotionGenerator, MotionOptions
-from mssync.motion.mesh import MeshSpace
+from mssync.motion.spaces import load_mesh
 from mssync.pipeline import TalkingHead
 from mssync.speech.features import BANDS as speech_bands
 
@@ -32,7 +32,7 @@ def copy(tmp_path: Path) -> Path:
 def test_default_ships_and_loads() -> None:
     assert "default" in shipped_models()
     model = load_model()
-    space = MeshSpace.load(model.file("space.npz"))
+    space = load_mesh(model.file("space.npz"))
     assert len(space.names) == model.manifest["shape"]["motion"] == len(model.manifest["scales"]) <= 48
     total = sum(model.file(f).stat().st_size for f in FILES)
     assert total < 25 * 2**20

@@ -31,7 +31,7 @@ def words() -> np.ndarray:
 
 
 def _motion(head: TalkingHead, voice: Speech) -> np.ndarray:
-    return np.concatenate(list(_spoken(head.stream(MotionOptions()), voice, head.space.names, None)))
+    return np.concatenate(list(_spoken(head.stream(MotionOptions()), voice, head.space, None)))
 
 
 def _saved(path: Path, sound: np.ndarray) -> Path:

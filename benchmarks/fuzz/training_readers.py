@@ -18,6 +18,7 @@ from fuzz.reader import Reader, Valid, place
 from fuzz.texts import spoil_table, spoil_yaml
 from mssync.models import load_model
 from mssync.motion.mesh import MeshSpace
+from mssync.motion.spaces import load_mesh
 
 _CLIPS: Final = (
     ("path", "split", "family", "speaker"), ("a.mp4", "train", "presenter", "p1"), ("b.mp4", "train", "grid", "p2"),
@@ -80,7 +81,7 @@ def _prepare_clips(folder: Path) -> None:
     from mssync.training.data.clips import Clip, save_clip
     from mssync.training.data.index import Record, write_report
 
-    space = MeshSpace.load(load_model().file("space.npz"))
+    space = load_mesh(load_model().file("space.npz"))
     rng = np.random.default_rng(0)
     n = 60
     for name in ("a", "b", "sub/c"):
@@ -112,7 +113,7 @@ def _spoil_clips(valid: Valid, rng: random.Random, folder: Path) -> None:
 
 @cache
 def _space() -> MeshSpace:
-    return MeshSpace.load(load_model().file("space.npz"))
+    return load_mesh(load_model().file("space.npz"))
 
 
 def _read_clips(folder: Path) -> None:

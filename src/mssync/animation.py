@@ -19,8 +19,7 @@ from mssync.inputs import Speech
 from mssync.media.provenance import synthetic_metadata
 from mssync.media.targets import ready_video
 from mssync.media.video import VideoWriter
-from mssync.motion.mesh import MeshSpace, Rest
-from mssync.motion.space import MOTION_SUFFIXES, Motion
+from mssync.motion.space import MOTION_SUFFIXES, Motion, MotionSpace, Rest
 from mssync.render.warp import Scene, WarpRenderer
 from mssync.timing import FPS
 
@@ -41,7 +40,7 @@ class Canvas:
 
     scene: Scene
     rest: Rest
-    space: MeshSpace
+    space: MotionSpace
     renderer: WarpRenderer
     alpha: bool
 

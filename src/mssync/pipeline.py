@@ -6,6 +6,7 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from threading import RLock
 from typing import Final, Literal, TypedDict, Unpack
@@ -22,10 +23,11 @@ from mssync.inputs import Photo, Size, Speech, Voice, choose_face, load_motion, 
 from mssync.media.video import iter_frames, probe_video
 from mssync.models import DEFAULT, Model, load_model
 from mssync.motion.blinks import BlinkModel
+from mssync.motion.columns import GAZE_NAMES, HEAD_NAMES, width
 from mssync.motion.generator import MotionGenerator, MotionOptions, MotionStream
 from mssync.motion.joined_shots import encode_shots
-from mssync.motion.mesh import HEAD_NAMES, MeshSpace, Rest
-from mssync.motion.space import Motion
+from mssync.motion.space import Motion, MotionSpace, Rest
+from mssync.motion.spaces import load_space
 from mssync.motion.staging import Room, staged
 from mssync.render.relief import settled
 from mssync.render.warp import Scene, WarpRenderer
@@ -37,7 +39,6 @@ Background = Literal["keep", "none"]
 # After the end of a recorded head the generated one takes over within this time.
 HANDOVER_SECONDS: Final = 1.0
 _CUTS_TOLD: Final = 10
-GAZE_NAMES: Final = ("gaze_x", "gaze_y")
 
 
 class Options(TypedDict, total=False):
@@ -66,7 +67,7 @@ class TalkingHead:
 
     def __init__(self, model: Model, *, device: str = "cpu") -> None:
         self.model, self.device = model, device
-        self.space = MeshSpace.load(model.file("space.npz"), model.data["space.npz"])
+        self.space = load_space(model.file("space.npz"), model.data["space.npz"])
         if len(self.space.names) != model.manifest["shape"]["motion"]:
             raise AssetError(f"The model {model.folder} and its space.npz have other columns; export the model again.")
         self.renderer = WarpRenderer()
@@ -150,7 +151,7 @@ class TalkingHead:
         rest = self.space.prepare(found)
         if recorded is not None:
             recorded[:, : len(HEAD_NAMES)] = _on_stage(recorded[:, : len(HEAD_NAMES)], rest, scene)
-        rows = _spoken(self.stream(options), voice, self.space.names, recorded)
+        rows = _spoken(self.stream(options), voice, self.space, recorded)
         facts = {"seed": str(seed), "head": str(head), "mouth": str(mouth), "blink": str(blink)}
         return Animation(
             Canvas(scene, rest, self.space, self.renderer, background == "none"),
@@ -181,8 +182,8 @@ class TalkingHead:
         voice = None if speech is None else Speech.open(speech)
         scene, found = self._scene(photo, size, face, background)
         rest = self.space.prepare(found)
-        if "seed" not in moves.meta:  # recorded from a video; what a seed was drawn for stays where a photo can show it
-            head = [moves.names.index(n) for n in HEAD_NAMES]
+        head = self.space.groups.head
+        if "seed" not in moves.meta and width(head):  # recorded; what a seed was drawn for stays where a photo shows it
             values = moves.values.copy()
             values[:, head] = _on_stage(values[:, head], rest, scene)
             moves = moves.with_values(values)
@@ -236,7 +237,7 @@ class TalkingHead:
                 stacklevel=2,
             )
         facts = {"source": Path(video).name, "gaps": json.dumps(gaps), "cuts": json.dumps(cuts)}
-        return self._header(facts).with_values(encode_shots(self.space, track).values)
+        return replace(encode_shots(self.space, track), meta=self._header(facts).meta)
 
     # ---- photo ------------------------------------------------------------------------------------------------
 
@@ -261,30 +262,18 @@ class TalkingHead:
             self._last = (key, made) if key is not None else None
             return made
 
-    @property
-    def _basis(self) -> str:
-        """Tells the motion spaces of different models apart."""
-        return str(self.model.manifest["files"]["space.npz"])[:12]
-
     # ---- motion -----------------------------------------------------------------------------------------------
 
     def _header(self, facts: dict[str, str]) -> Motion:
         """A motion without rows that says what made it."""
-        meta = {
-            "generator": f"mssync {__version__}",
-            "model": self.model.title,
-            "basis": self._basis,
-            **facts,
-        }
-        return Motion(np.zeros((0, len(self.space.names)), np.float32), self.space.names, meta=meta)
+        meta = {"generator": f"mssync {__version__}", "model": self.model.title, **facts}
+        return self.space.motion(np.zeros((0, len(self.space.names)), np.float32), meta)
 
     def _checked(self, motion: Motion | PathLike) -> Motion:
         """A motion of this model's space at 25 fps."""
         name = "The motion" if isinstance(motion, Motion) else f"The motion {motion}"
         moves = motion if isinstance(motion, Motion) else load_motion(motion)
-        basis = moves.meta.get("basis")
-        other = basis is not None and basis != self._basis
-        if other or moves.space != "mesh" or moves.names != self.space.names:
+        if not self.space.has(moves):
             raise InputError(
                 f"{name} was made with another model ({clean(moves.meta.get('model', 'unknown'))}); "
                 "name that one with --model, or make the motion again."
@@ -296,6 +285,15 @@ class TalkingHead:
     def _recorded_head(self, motion: Motion | PathLike, amount: float) -> Array:
         """Head and gaze columns ``(T, 8)`` of a motion, of any model: they mean the same in all."""
         moves = motion if isinstance(motion, Motion) else load_motion(motion)
+        wanted = {*HEAD_NAMES, *GAZE_NAMES}
+        if not wanted <= set(self.space.names):
+            raise InputError(
+                f"The model {self.model.title} has no head of its own to be replaced; leave out --head-from."
+            )
+        if not wanted <= set(moves.names):
+            raise InputError(
+                f"The motion has no columns of a head and gaze (it is of the kind {moves.space!r}); use another motion."
+            )
         moves = moves.resampled(FPS)
         head = np.stack([moves.column(n) for n in HEAD_NAMES], 1) * amount
         gaze = np.stack([moves.column(n) for n in GAZE_NAMES], 1) * min(amount, 1.0)
@@ -318,9 +316,9 @@ def animate(
     return made.save(out, force=force, progress=progress)
 
 
-def _spoken(stream: MotionStream, voice: Speech, names: tuple[str, ...], recorded: Array | None) -> Iterator[Array]:
+def _spoken(stream: MotionStream, voice: Speech, space: MotionSpace, recorded: Array | None) -> Iterator[Array]:
     """The motion to a voice, block by block; head and gaze from ``recorded`` as long as it lasts."""
-    columns = [names.index(n) for n in (*HEAD_NAMES, *GAZE_NAMES)]
+    columns = np.r_[space.groups.head, space.groups.gaze]
     made = 0
 
     def blocks() -> Iterator[Array]:

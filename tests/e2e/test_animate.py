@@ -20,7 +20,7 @@ from mssync.media.audio import load_sound
 from mssync.media.image import load_image
 from mssync.media.provenance import read_synthetic_mark
 from mssync.media.video import VideoWriter, iter_frames
-from mssync.motion.mesh import HEAD_NAMES
+from mssync.motion.columns import HEAD_NAMES
 from mssync.motion.space import Motion
 
 Run = Callable[..., Done]

@@ -21,7 +21,7 @@ from mssync.media.audio import load_sound
 from mssync.media.image import load_image, save_png
 from mssync.media.provenance import read_synthetic_mark
 from mssync.media.video import VideoWriter, iter_frames
-from mssync.motion.mesh import HEAD_NAMES
+from mssync.motion.columns import HEAD_NAMES
 from mssync.motion.space import Motion
 from mssync.pipeline import HANDOVER_SECONDS, handed_over
 
@@ -206,12 +206,10 @@ def test_a_cut_out_photo_stands_on_white(photo: Path, tracked: Path, talking_hea
 def test_motion_of_another_model_is_refused(photo: Path, tracked: Path, talking_head: TalkingHead) -> None:
     rows = Motion.load(tracked)
     with pytest.raises(InputError, match="another model"):
-        talking_head.render(photo, replace(rows, meta={"basis": "123", "model": "mine 2"}))
+        talking_head.render(photo, replace(rows, mark="0" * 64, meta={"model": "mine 2"}))
     with pytest.raises(InputError, match="another model"):
         talking_head.render(photo, Motion(rows.values[:, :9], rows.names[:9]))
-    assert len(
-        talking_head.animate(photo, np.zeros(16_000, np.float32), head_from=replace(rows, meta={"basis": "123"}))
-    )
+    assert len(talking_head.animate(photo, np.zeros(16_000, np.float32), head_from=replace(rows, mark="0" * 64)))
 
 
 def test_size_and_native(photo: Path, portrait: Path, tracked: Path, talking_head: TalkingHead) -> None:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import Done
+
+from mssync.models import load_model
+from mssync.motion.spaces import load_mesh
 
 Run = Callable[..., Done]
 
@@ -44,3 +49,19 @@ def test_missing_things_are_named(
     assert done.code == 2
     assert done.err.count("\n") == 1 and says in done.err, done.err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_space_and_syncers_of_another_are_refused_before_the_work(
+    mssync_cli: Run, spoken: Path, tmp_path: Path
+) -> None:
+    space = load_mesh(load_model().file("space.npz"))
+    other = replace(space, template=space.template + np.float32(0.01))
+    other.save(tmp_path / "space.npz")
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    (videos / "good.mp4").write_bytes(spoken.read_bytes())
+    words = ("preprocess", videos, "--space", tmp_path / "space.npz", "-o", tmp_path / "clips")
+    done = mssync_cli(*words)
+    assert done.code == 2 and "trained in another motion space" in done.err and "--syncer none" in done.err
+    assert done.err.count("\n") == 1 and not (tmp_path / "clips").exists()
+    assert mssync_cli(*words, "--syncer", "none").code == 0

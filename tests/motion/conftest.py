@@ -14,11 +14,12 @@ from PIL import Image
 import mssync
 from mssync.face.tracking import Face, FaceTracker
 from mssync.motion.mesh import MeshSpace
+from mssync.motion.spaces import load_mesh
 
 
 @pytest.fixture(scope="session")
 def space() -> MeshSpace:
-    return MeshSpace.load(Path(mssync.__file__).parent / "weights" / "default" / "space.npz")
+    return load_mesh(Path(mssync.__file__).parent / "weights" / "default" / "space.npz")
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from mssync.face.tracking import Face, Track
 from mssync.motion.lips import set_gap
 from mssync.motion.mesh import EYE_POINTS, MeshSpace
 from mssync.motion.space import Motion
+from mssync.motion.spaces import load_mesh
 
 Faces = dict[str, Face]
 NOSE, FOREHEAD, CHIN = 1, 10, 152
@@ -66,7 +67,7 @@ def test_the_template_is_a_face(space: MeshSpace) -> None:
 
 def test_saving_and_loading_a_space(space: MeshSpace, tmp_path: Path) -> None:
     space.save(tmp_path / "space.npz")
-    again = MeshSpace.load(tmp_path / "space.npz")
+    again = load_mesh(tmp_path / "space.npz")
     np.testing.assert_allclose(again.basis, space.basis, atol=1e-3)
     np.testing.assert_allclose(again.blend, space.blend, atol=1e-3)
     assert again.names == space.names
@@ -74,7 +75,7 @@ def test_saving_and_loading_a_space(space: MeshSpace, tmp_path: Path) -> None:
         if content is not None:
             (tmp_path / "bad.npz").write_bytes(content)
         with pytest.raises(AssetError, match=r"bad\.npz"):
-            MeshSpace.load(tmp_path / "bad.npz")
+            load_mesh(tmp_path / "bad.npz")
 
 
 # ---- signs --------------------------------------------------------------------------------------------------------

@@ -11,13 +11,14 @@ from mssync.face import topology as topo
 from mssync.face.tracking import FaceTracker, Track
 from mssync.media.image import load_image
 from mssync.models import load_model
-from mssync.motion.mesh import MeshSpace
-from mssync.motion.pyramid import HEAD_VIEWS, VIEWS, coarser, mirror_matrix, pyramid, smoothed, view_matrix
+from mssync.motion.mesh import HEAD_VIEWS, MeshSpace
+from mssync.motion.pyramid import VIEWS, coarser, pyramid, smoothed
+from mssync.motion.spaces import load_mesh
 
 
 @pytest.fixture(scope="module")
 def space() -> MeshSpace:
-    return MeshSpace.load(load_model().file("space.npz"))
+    return load_mesh(load_model().file("space.npz"))
 
 
 def test_a_level_is_the_mean_of_seven_every_second_sample() -> None:
@@ -48,7 +49,7 @@ def test_views_show_what_they_say(space: MeshSpace) -> None:
     lids[:, -4:] += 1.0
     head[:, :3] += 0.1
     gap[:, space.names.index("lip_gap")] += 0.1
-    seen = {v: view_matrix(space, v) for v in VIEWS}
+    seen = {v: space.view(v).matrix for v in VIEWS}
     for v in VIEWS:
         assert np.array_equal(row @ seen[v], lids @ seen[v]), "no view sees blinks or gaze"
     assert seen["head"].shape == (d, 3) and not np.allclose(row @ seen["head"], head @ seen["head"])
@@ -95,7 +96,7 @@ def test_mirror_of_a_motion_is_the_motion_of_the_mirrored_video(space: MeshSpace
         for n in names
     ]
     seen = space.encode(replace(track, points=flipped, blendshapes=blend[:, swap])).values
-    made = space.encode(track).values @ mirror_matrix(space)
+    made = space.encode(track).values @ space.mirror()
     head = space.names.index("log_scale") + 1
     assert np.abs(seen - made)[:, :head].max() < 5e-3
     for name in ("lip_gap", "lid_left", "lid_right", "gaze_x", "gaze_y"):

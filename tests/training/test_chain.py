@@ -23,7 +23,7 @@ from mssync.media.audio import load_sound, save_wav
 from mssync.media.image import load_image
 from mssync.media.video import VideoWriter, probe_video
 from mssync.models import load_model
-from mssync.motion.mesh import MeshSpace
+from mssync.motion.spaces import load_mesh
 from mssync.render.warp import WarpRenderer
 from mssync.speech.activity import mouth_gate, speech_probability
 from mssync.training.config import GeneratorConfig
@@ -32,7 +32,7 @@ from mssync.training.data.index import read_report, write_report
 from mssync.training.data.listing import Entry, read_list
 from mssync.training.data.offsets import LARGEST, settle
 from mssync.training.data.overview import draw_overview
-from mssync.training.data.preprocess import fade_end, jumps, preprocess, space_mark
+from mssync.training.data.preprocess import fade_end, jumps, preprocess
 from mssync.training.data.samples import Sample, closing, load_samples
 from mssync.training.export import export_model
 from mssync.training.generator import Trainer
@@ -92,7 +92,7 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("videos")
     photo = load_image(matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)).resized(256)
     face = FaceTracker().detect(photo.rgb)[0]
-    space = MeshSpace.load(load_model().file("space.npz"))
+    space = load_mesh(load_model().file("space.npz"))
     voice = load_sound(Path(str(resources.files("mssync"))) / "data" / "demo.flac")
     rest, renderer = space.prepare(face), WarpRenderer()
     scene = renderer.prepare(photo, face)
@@ -122,12 +122,12 @@ def clips(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_preprocess_finds_the_motion_that_was_rendered(videos: Path, clips: Path) -> None:
-    space = MeshSpace.load(load_model().file("space.npz"))
+    space = load_mesh(load_model().file("space.npz"))
     for i in range(4):
         clip = load_clip(clips / f"clip{i}.npz", f"clip{i}")
         track = load_points(clips / "points" / f"clip{i}.npz").track
         assert track.points.shape == (50, 478, 3) and clip.sound.shape == (200, 26) and clip.mel.shape == (200, 40)
-        assert clip.speech.shape == (50,) and clip.valid.all() and clip.space == space_mark(SPACE)
+        assert clip.speech.shape == (50,) and clip.valid.all() and clip.space == load_mesh(SPACE).mark
         seen, made = clip.motion, np.load(videos / f"{i}.npy")
         assert np.abs(space.encode(track).values - seen)[:, :6].max() < 2e-3
         assert np.corrcoef(seen[:, 1], made[:, 1])[0, 1] > 0.9
@@ -208,7 +208,7 @@ def test_training_moves_the_weights_and_keeps_the_best(run: Path) -> None:
 
 
 def test_resumed_run_equals_an_unbroken_one(run: Path, videos: Path, clips: Path, tmp_path: Path) -> None:
-    space = MeshSpace.load(run / "space.npz")
+    space = load_mesh(run / "space.npz")
     train, dev = load_samples(space, run / "clips", read_list(videos / "clips.csv"), mirror=True)
     config = load_config(run / "recipe.yaml", GeneratorConfig)
 
@@ -230,7 +230,7 @@ def test_resumed_run_equals_an_unbroken_one(run: Path, videos: Path, clips: Path
 
 
 def test_nudged_starts_reach_the_discriminator(run: Path, videos: Path, tmp_path: Path) -> None:
-    space = MeshSpace.load(run / "space.npz")
+    space = load_mesh(run / "space.npz")
     train, dev = load_samples(space, run / "clips", read_list(videos / "clips.csv"), mirror=True)
     config = load_config(run / "recipe.yaml", GeneratorConfig)
     with pytest.raises(InputError, match="weighs synchrony, but no syncers are given"):

@@ -22,14 +22,13 @@ from mssync.media.audio import load_sound
 from mssync.models import load_model, shipped_syncer
 from mssync.motion.blinks import BlinkModel
 from mssync.motion.generator import MotionGenerator, MotionOptions, MotionStream
-from mssync.motion.mesh import MeshSpace
+from mssync.motion.spaces import load_mesh
 from mssync.nets.generator import Generator, GeneratorShape
 from mssync.sessions import open_session
 from mssync.speech.features import default_features
 from mssync.speech.logmel import log_mel
 from mssync.training.data.clips import Clip, load_clip, save_clip
 from mssync.training.data.index import Record, write_report
-from mssync.training.data.preprocess import space_mark
 from mssync.training.export import compare, export_model
 from mssync.training.init import load_start, save_start
 from mssync.training.run import train_generator
@@ -62,7 +61,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
         sound = VOICE[i * 24000 : i * 24000 + 32000]
         motion = (np.cumsum(rng.standard_normal((50, 43)), 0) * 0.01).astype(np.float32)
         motion[:, -5] = 0.1 * np.abs(np.sin(np.arange(50) + i))
-        mark, one = space_mark(SPACE), np.ones(50, np.float32)
+        mark, one = load_mesh(SPACE).mark, np.ones(50, np.float32)
         clip = Clip(
             name, motion, one > 0, default_features(sound), log_mel(sound), one, np.full(50, -1, np.int8), mark
         )  # fmt: skip
@@ -193,7 +192,7 @@ def test_what_does_not_fit_is_one_sentence(clips: Path, tmp_path: Path, monkeypa
     if not torch.cuda.is_available():
         with pytest.raises(InputError, match="'cuda' cannot be used here"):
             _train(clips, tmp_path / "run", device="cuda")
-    space = MeshSpace.load(SPACE)
+    space = load_mesh(SPACE)
     replace(space, gap_zero=space.gap_zero + 0.01).save(tmp_path / "space.npz")
     with pytest.raises(InputError, match="made with another motion space"):
         train_generator(
@@ -202,7 +201,7 @@ def test_what_does_not_fit_is_one_sentence(clips: Path, tmp_path: Path, monkeypa
     with pytest.raises(InputError, match="no preprocessed clips"):
         _train(tmp_path, tmp_path / "run")
     with pytest.raises(AssetError, match="missing or damaged"):
-        load_start("default").space.load(tmp_path / "none.npz")
+        load_mesh(tmp_path / "none.npz")
 
 
 def test_shipped_syncers_teach_as_they_judge() -> None:
@@ -210,7 +209,7 @@ def test_shipped_syncers_teach_as_they_judge() -> None:
     assert folder is not None
     rng = np.random.default_rng(0)
     for view in ("lips", "head", "all"):
-        net, path = load_syncer(folder, view, 0)  # type: ignore[arg-type]
+        net, path = load_syncer(folder, load_mesh(SPACE), view, 0)  # type: ignore[arg-type]
         m = rng.standard_normal((7, 5, net.shape.motion)).astype(np.float32)
         s = rng.standard_normal((7, 20, 26)).astype(np.float32)
         want = open_session(folder / f"{view}-0.onnx").run(None, {"motion": m, "sound": s})

@@ -12,6 +12,7 @@ import torch
 from mssync.errors import InputError
 from mssync.models import load_model
 from mssync.motion.mesh import MeshSpace
+from mssync.motion.spaces import load_mesh
 from mssync.nets.discriminator import DiscriminatorShape, WindowDiscriminator
 from mssync.nets.syncer import Syncer, SyncerShape
 from mssync.training.checkpoint import load_checkpoint, save_checkpoint
@@ -28,7 +29,7 @@ D = 43
 
 @pytest.fixture(scope="module")
 def space() -> MeshSpace:
-    return MeshSpace.load(load_model().file("space.npz"))
+    return load_mesh(load_model().file("space.npz"))
 
 
 @pytest.fixture(scope="module")

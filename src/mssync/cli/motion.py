@@ -76,9 +76,9 @@ def export_motion(
     from mssync.inputs import load_motion
     from mssync.models import load_model
     from mssync.motion.curves import export_curves
-    from mssync.motion.mesh import MeshSpace
+    from mssync.motion.spaces import load_space
 
     ready_file(out, force=force, inputs=[motion])
     rows = load_motion(motion)
-    export_curves(rows, MeshSpace.load(load_model(model).file("space.npz")), out, force=force)
+    export_curves(rows, load_space(load_model(model).file("space.npz")), out, force=force)
     tell(f"{out}: {len(rows)} frames, {len(rows) / rows.fps:.2f} s")

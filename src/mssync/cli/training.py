@@ -59,21 +59,21 @@ def preprocess(
     taken out when the clip is used, clips that agree with their sound nowhere are dropped. report.json and report.png
     tell all. A bad video is reported and skipped; the exit code is 2 when there was one.
     """
-    from mssync.files import make_folder
+    from mssync.files import make_folder, readable_file
     from mssync.models import load_model, shipped_syncer
+    from mssync.motion.spaces import load_space
     from mssync.motion.syncers import SyncerPyramid
     from mssync.training.data.offsets import settle
     from mssync.training.data.overview import draw_overview
     from mssync.training.data.preprocess import preprocess as run
-    from mssync.training.data.preprocess import space_mark
     from mssync.training.data.videos import alone, find_videos
 
     failed = done = 0
+    chosen = readable_file(space or load_model().file("space.npz"), "motion space")
+    moves = load_space(chosen)
     pyramid = None if syncer == "none" else Path(syncer) if syncer else shipped_syncer()
     if pyramid is not None:
-        SyncerPyramid.load(pyramid)  # hours before it is needed
-    chosen = space or load_model().file("space.npz")
-    space_mark(chosen)
+        SyncerPyramid.load(pyramid).check_space(moves)  # hours before it is needed
     find_videos(videos)
     with alone(make_folder(out)):
         with progress("clips") as update:

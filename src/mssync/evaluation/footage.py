@@ -21,6 +21,7 @@ from mssync.media.audio import load_sound
 from mssync.media.video import iter_frames, probe_video
 from mssync.models import load_model
 from mssync.motion.mesh import MeshSpace
+from mssync.motion.spaces import load_mesh
 from mssync.speech.activity import speech_probability
 from mssync.timing import FPS, SAMPLES_PER_FRAME
 
@@ -59,7 +60,7 @@ class Footage:
 @cache
 def pinned_space() -> MeshSpace:
     """The motion space that all evaluations share: the shipped default model's."""
-    return MeshSpace.load(load_model().file("space.npz"))
+    return load_mesh(load_model().file("space.npz"))
 
 
 def read_footage(

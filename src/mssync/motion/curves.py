@@ -19,8 +19,9 @@ from mssync.errors import InputError
 from mssync.face import topology as topo
 from mssync.face.shape import rotation_matrix
 from mssync.files import written_aside
-from mssync.motion.mesh import EYE_POINTS, HEAD_NAMES, MeshSpace
-from mssync.motion.space import Motion
+from mssync.motion.mesh import EYE_POINTS, MeshSpace
+from mssync.motion.space import Motion, MotionSpace
+from mssync.motion.spaces import of_mesh
 
 ARKIT_NAMES: Final = (*topo.BLENDSHAPE_NAMES[1:], "tongueOut")
 HEAD_CURVES: Final = ("head_pitch", "head_yaw", "head_roll", "head_x", "head_y", "head_scale")
@@ -123,23 +124,24 @@ class CurveSolver:
         return out
 
 
-def motion_curves(motion: Motion, space: MeshSpace) -> Array64:
+def motion_curves(motion: Motion, space: MotionSpace) -> Array64:
     """Every curve of a motion ``(T, 60)``, columns as in :data:`CURVE_COLUMNS`.
 
     Raises:
-        InputError: the motion's columns are not those of the space.
+        InputError: the motion's columns are not those of the space, or the space is not of the kind ``mesh``.
     """
-    if motion.space != "mesh" or motion.names != space.names:
+    space = of_mesh(space, "Curves for animation programs are made")
+    if not space.has(motion):
         raise InputError(
             f"This motion ({motion.space!r}, {len(motion.names)} columns) does not fit the model's motion space "
-            f"('mesh', {len(space.names)} columns); make it again with this version of mssync."
+            f"({space.kind!r}, {len(space.names)} columns); name its model with --model, or make it again."
         )
-    values = motion.values
-    h, k = len(HEAD_NAMES), len(space.basis)
+    values, groups = motion.values, space.groups
+    expression = values[:, groups.expression]
     gap = np.maximum(motion.column("lip_gap"), 0.0)
     solver = CurveSolver(space)
     # In pieces, so that an hour needs no more memory than a minute.
-    parts = [solver.solve(values[i : i + CHUNK, h : h + k], gap[i : i + CHUNK]) for i in range(0, len(motion), CHUNK)]
+    parts = [solver.solve(expression[i : i + CHUNK], gap[i : i + CHUNK]) for i in range(0, len(motion), CHUNK)]
     face = np.concatenate(parts)
     for side in ("left", "right"):
         face[:, _index(f"eyeBlink{side.title()}")] = np.clip(motion.column(f"lid_{side}"), 0.0, 1.0)
@@ -147,10 +149,10 @@ def motion_curves(motion: Motion, space: MeshSpace) -> Array64:
     head = np.stack([motion.column("trans_x"), -motion.column("trans_y"), np.exp(motion.column("log_scale"))], 1)
     times = np.arange(len(motion))[:, None] / motion.fps
     tongue = np.zeros((len(motion), 1))
-    return np.concatenate([times, head_angles(values[:, :3]), head, gap[:, None], face[:, 1:], tongue], 1)
+    return np.concatenate([times, head_angles(values[:, groups.rotation]), head, gap[:, None], face[:, 1:], tongue], 1)
 
 
-def export_curves(motion: Motion, space: MeshSpace, out: Path, *, force: bool = False) -> Path:
+def export_curves(motion: Motion, space: MotionSpace, out: Path, *, force: bool = False) -> Path:
     """Write a motion as a table for animation programs.
 
     One row per frame; columns :data:`CURVE_COLUMNS`: seconds; head pitch, yaw and roll in degrees, the head's shift

@@ -16,8 +16,8 @@ import numpy as np
 from mssync.arrays import Array
 from mssync.errors import InputError
 from mssync.motion.blinks import BlinkModel, BlinkProcess
+from mssync.motion.columns import HEAD_NAMES
 from mssync.motion.gap_curve import GapCurve
-from mssync.motion.mesh import HEAD_NAMES
 from mssync.motion.noise import BURN_IN, burned_in, smooth
 from mssync.sessions import PATIENCE, Network, open_session
 from mssync.speech.activity import ActivityStream, GateStream

@@ -9,16 +9,15 @@ import numpy as np
 from mssync.arrays import Array
 from mssync.errors import InputError
 from mssync.face.tracking import Track
-from mssync.motion.mesh import MeshSpace
 from mssync.motion.pose_free import freed_of_pose
-from mssync.motion.space import Motion
+from mssync.motion.space import Motion, MotionSpace
 from mssync.timing import FPS
 
 EASE_FRAMES: Final = 12
 """Within so many frames (half a second) a shot goes from where the one before ended to its own motion."""
 
 
-def encode_shots(space: MeshSpace, track: Track) -> Motion:
+def encode_shots(space: MotionSpace, track: Track) -> Motion:
     """Tracked points to motion at 25 fps, whatever cuts lie between them.
 
     A shot without a face holds the pose of the one before it.
@@ -48,7 +47,7 @@ def encode_shots(space: MeshSpace, track: Track) -> Motion:
             waiting += rows
     if not parts:
         raise InputError("No face was found in the video; use one that shows a face.")
-    return Motion(np.concatenate([np.repeat(parts[0][:1], waiting, 0), *parts]).astype(np.float32), space.names)
+    return space.motion(np.concatenate([np.repeat(parts[0][:1], waiting, 0), *parts]).astype(np.float32))
 
 
 def eased(rows: Array, before: Array) -> Array:

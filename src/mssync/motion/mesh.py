@@ -6,25 +6,24 @@ the middle pose of a clip); the lip gap is absolute (0 = the lips touch).
 
 from __future__ import annotations
 
-import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Final
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mssync.arrays import Array, Array64, Wanted, read_arrays
-from mssync.errors import AssetError, InputError
+from mssync.arrays import Array, Array64, Wanted
+from mssync.errors import InputError
 from mssync.face import shape as fs
 from mssync.face import topology as topo
 from mssync.face.tracking import Face, Track
-from mssync.files import replacing
 from mssync.motion import lips
-from mssync.motion.columns import EYES, HEAD, LIP_GAP, Column, expression
-from mssync.motion.space import Controls, Motion
+from mssync.motion.columns import EYES, HEAD, LIP_GAP, Column, expression, width
+from mssync.motion.pyramid import View
+from mssync.motion.space import Controls, Motion, MotionSpace, Rest, ViewOfMotion
 
-HEAD_NAMES: Final = tuple(c.name for c in HEAD)
 EYE_POINTS: Final = tuple(
     sorted(
         {
@@ -40,30 +39,20 @@ MAX_GAZE: Final = 0.25
 MAX_BASIS: Final = 400
 LARGEST: Final = 20.0  # of any number in the arrays, inter-ocular distances
 _ROOM: Final = 4 * 3 * topo.POINTS * MAX_BASIS
-_ARRAYS: Final = {
-    "template": Wanted("f", 2, _ROOM),
-    "basis": Wanted("f", 3, _ROOM),
-    "blend": Wanted("f", 3, _ROOM),
-    "opening": Wanted("f", 2, _ROOM),
-    "gap_zero": Wanted("f", 0, 8),
+LIP_COLUMNS: Final = 10  # of the view of the lips
+HEAD_VIEWS: Final[dict[View, tuple[str, ...]]] = {
+    "head": ("rot_x", "rot_y", "rot_z"),
+    "pitch": ("rot_x",),
+    "yaw": ("rot_y",),
+    "roll": ("rot_z",),
+    "shift": ("trans_x", "trans_y", "log_scale"),
+    "unpitched": ("rot_y", "rot_z", "trans_x", "log_scale"),
 }
+"""Columns of the motion that the views of nothing but the head show, ten times their size."""
 
 
-@dataclass(frozen=True)
-class Rest:
-    """A face made ready to be moved.
-
-    Attributes:
-        shape: ``(478, 3)`` head-frame shape whose lips touch and whose expression is otherwise kept.
-        pose: the photo's own pose; motion is relative to it.
-    """
-
-    shape: Array
-    pose: fs.HeadPose
-
-
-@dataclass(frozen=True)
-class MeshSpace:
+@dataclass(eq=False)
+class MeshSpace(MotionSpace):
     """The space, as fitted on real faces (``mssync train space``).
 
     Attributes:
@@ -80,45 +69,41 @@ class MeshSpace:
     opening: Array
     gap_zero: float
 
+    kind: ClassVar[str] = "mesh"
+    wanted: ClassVar[Mapping[str, Wanted]] = {
+        "template": Wanted("f", 2, _ROOM),
+        "basis": Wanted("f", 3, _ROOM),
+        "blend": Wanted("f", 3, _ROOM),
+        "opening": Wanted("f", 2, _ROOM),
+        "gap_zero": Wanted("f", 0, 8),
+    }
+
     @property
     def columns(self) -> tuple[Column, ...]:
         return (*HEAD, *(expression(i) for i in range(len(self.basis))), LIP_GAP, *EYES)
-
-    @cached_property
-    def names(self) -> tuple[str, ...]:
-        """The column names in order."""
-        return tuple(c.name for c in self.columns)
-
-    @cached_property
-    def _ranges(self) -> tuple[Array64, Array64]:
-        """Lowest and highest number of every column."""
-        return np.array([c.low for c in self.columns]), np.array([c.high for c in self.columns])
 
     @cached_property
     def _projector(self) -> Array64:
         b = self.basis.reshape(len(self.basis), -1).astype(np.float64)
         return np.asarray(np.linalg.pinv(b), np.float64)
 
-    @staticmethod
-    def load(path: Path, data: bytes | None = None) -> MeshSpace:
-        """Read the fitted arrays.
-
-        Args:
-            path: the file.
-            data: its bytes, where they were read (and checked) already; the file is not read again then.
-        Raises:
-            AssetError: the file is missing or damaged, or holds other arrays or numbers than a space has.
-        """
-        try:
-            z = read_arrays(path if data is None else io.BytesIO(data), _ARRAYS)
-            space = MeshSpace(z["template"], z["basis"], z["blend"], z["opening"], float(z["gap_zero"]))
-            space._check()
-        except (OSError, ValueError) as e:
-            why = e.strerror if isinstance(e, OSError) and e.strerror else e
-            raise AssetError(
-                f"The motion space file {path} is missing or damaged ({why}); install mssync again, or train it again."
-            ) from e
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        space = cls(
+            arrays["template"], arrays["basis"], arrays["blend"], arrays["opening"], float(arrays["gap_zero"])
+        )  # fmt: skip
+        space._check()
         return space
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Half precision where that is enough."""
+        return {
+            "template": self.template.astype(np.float32),
+            "basis": self.basis.astype(np.float32),
+            "blend": self.blend.astype(np.float16),
+            "opening": self.opening.astype(np.float32),
+            "gap_zero": np.asarray(self.gap_zero, np.float32),
+        }
 
     def _check(self) -> None:
         """Refuse arrays that are no faces.
@@ -141,22 +126,6 @@ class MeshSpace:
         eyes = self.template[topo.EYE_CORNERS_LEFT[0]] - self.template[topo.EYE_CORNERS_RIGHT[0]]
         if not 0.5 <= float(np.linalg.norm(eyes)) <= 2.0:
             raise ValueError("the template is no face")
-
-    def save(self, path: Path) -> None:
-        """Write the fitted arrays, half precision where that is enough; what was there before is replaced.
-
-        Raises:
-            OutputError: they cannot be written.
-        """
-        with replacing(path, force=True) as part, part.open("wb") as file:
-            np.savez_compressed(
-                file,
-                template=self.template,
-                basis=self.basis.astype(np.float32),
-                blend=self.blend.astype(np.float16),
-                opening=self.opening,
-                gap_zero=np.float32(self.gap_zero),
-            )
 
     # ---- faces ------------------------------------------------------------------------------------------------
 
@@ -219,27 +188,19 @@ class MeshSpace:
         look = fs.gaze(shapes)
         look = np.asarray(look - np.median(look[track.valid], axis=0), np.float32)
         values = np.concatenate([_relative(pose, rest.pose), expr, gap[:, None], closure, look], 1)
-        return Motion(np.clip(values, *self._ranges).astype(np.float32), self.names)
+        return self.motion(np.clip(values, *self.ranges).astype(np.float32))
 
-    def decode(self, rest: object, row: Array) -> Controls:
-        """One row of motion on one face.
-
-        Args:
-            rest: what :meth:`prepare` or :meth:`rest_of` returned.
-            row: ``(D,)``; numbers outside their columns' ranges count as the nearest inside.
-        """
-        assert isinstance(rest, Rest)
-        row = np.clip(row, *self._ranges).astype(np.float32)
-        k = len(self.basis)
-        gap = max(0.0, float(row[6 + k]))
-        shape = np.asarray(rest.shape + np.tensordot(row[6 : 6 + k], self.basis, 1), np.float32)
+    def decode(self, rest: Rest, row: Array) -> Controls:
+        row, g = np.clip(row, *self.ranges).astype(np.float32), self.groups
+        gap = max(0.0, float(row[g.lip_gap][0]))
+        shape = np.asarray(rest.shape + np.tensordot(row[g.expression], self.basis, 1), np.float32)
         shape += np.float32(gap - max(0.0, float(fs.lip_gap(shape)) - self.gap_zero)) * self.opening
         shape = lips.set_gap(shape, gap)
-        closure = np.clip(row[7 + k : 9 + k], -0.3, 1.0)
-        _move_eyes(shape, rest.shape, closure, np.clip(row[9 + k : 11 + k], -MAX_GAZE, MAX_GAZE))
-        turn, centre = fs.rotation_matrix(row[:3]), rest.pose.translation
-        scale = float(np.exp(row[5]))
-        moved = centre + np.array([row[3], row[4], 0.0]) * rest.pose.scale
+        closure = np.clip(row[g.lids], -0.3, 1.0)
+        _move_eyes(shape, rest.shape, closure, np.clip(row[g.gaze], -MAX_GAZE, MAX_GAZE))
+        turn, centre = fs.rotation_matrix(row[g.rotation]), rest.pose.translation
+        scale = float(np.exp(row[g.scale][0]))
+        moved = centre + np.array([*row[g.translation], 0.0]) * rest.pose.scale
         pose = fs.HeadPose(turn @ rest.pose.rotation, moved, rest.pose.scale * scale)
         rigid = np.concatenate([scale * turn, (moved - scale * turn @ centre)[:, None]], 1)
         return Controls(
@@ -249,9 +210,47 @@ class MeshSpace:
             np.asarray(np.clip(closure, 0.0, 1.0), np.float32),
         )
 
-    def landmarks68(self, rest: object, row: Array) -> Array:
-        """The 68-point view ``(68, 2)`` in pixels (iBUG order) of one row on one face."""
-        return self.decode(rest, row).points[list(topo.IBUG68), :2]
+    # ---- mirror and views ---------------------------------------------------------------------------------------
+
+    def mirror(self) -> Array:
+        """Exact for head, lips, lids and gaze; the expression's mirror image is projected back on the basis."""
+        d, k, expression = len(self.names), len(self.basis), self.groups.expression
+        out = np.eye(d, dtype=np.float32)
+        for name in ("rot_y", "rot_z", "trans_x", "gaze_x"):
+            i = self.names.index(name)
+            out[i, i] = -1.0
+        flipped = self.basis[:, list(topo.MIRROR)] * np.array([-1.0, 1.0, 1.0], np.float32)
+        out[expression, expression] = flipped.reshape(k, -1).astype(np.float64) @ self._projector
+        left, right = self.names.index("lid_left"), self.names.index("lid_right")
+        out[[left, right]] = out[[right, left]]
+        return out
+
+    def lip_reach(self) -> Array:
+        out = np.zeros(len(self.names), np.float32)
+        lips = list(topo.LIPS_OUTER + topo.LIPS_INNER)
+        out[self.groups.expression] = np.linalg.norm(self.basis[:, lips].reshape(len(self.basis), -1), axis=1)
+        return out
+
+    def view(self, name: View) -> ViewOfMotion:
+        """``lips``: the ten strongest directions in which the expression basis moves the lips, then the gap (scaled to
+        about the same size). The views of :data:`HEAD_VIEWS`: columns of the rotation vector in tenths of a radian,
+        translation and scale likewise. ``all``: all of these, expression coefficients as they are, and the gap.
+        """
+        g, each = self.groups, np.eye(len(self.names), dtype=np.float32)
+        if name in HEAD_VIEWS:
+            columns = [self.names.index(n) for n in HEAD_VIEWS[name]]
+            return ViewOfMotion(10.0 * each[:, columns], len(columns))
+        gap = 15.0 * each[:, g.lip_gap]
+        if name == "lips":
+            lips = list(topo.LIPS_OUTER + topo.LIPS_INNER)
+            reach = self.basis[:, lips].reshape(len(self.basis), -1).astype(np.float64)
+            u, s, _ = np.linalg.svd(reach, full_matrices=False)
+            n = min(LIP_COLUMNS, len(self.basis))
+            shape = np.zeros((len(self.names), n), np.float32)
+            shape[g.expression] = u[:, :n] * s[:n] / s[0]
+            return ViewOfMotion(np.concatenate([shape, gap], 1), 0)
+        parts = [10.0 * each[:, g.head], each[:, g.expression], gap]
+        return ViewOfMotion(np.concatenate(parts, 1), width(g.head))
 
 
 def _relative(pose: fs.HeadPose, middle: fs.HeadPose) -> Array64:

@@ -10,15 +10,15 @@ import numpy as np
 from mssync.arrays import Array, Array64
 from mssync.errors import InputError
 from mssync.files import written_aside
+from mssync.motion.columns import EYES, HEAD, LIP_GAP
 from mssync.motion.curves import head_angles
-from mssync.motion.mesh import HEAD_NAMES
 from mssync.motion.space import Motion
 from mssync.speech.activity import speech_mask, speech_probability
 from mssync.texts import clean
 from mssync.timing import FPS, SAMPLE_RATE
 
 SUFFIXES: Final = (".png", ".svg", ".pdf")
-_NEEDED: Final = (*HEAD_NAMES, "lip_gap", "lid_left", "lid_right", "gaze_x", "gaze_y")
+_NEEDED: Final = tuple(c.name for c in (*HEAD, LIP_GAP, *EYES))
 _COLUMNS: Final = 2000  # as many steps of the waveform as a wide picture has pixels
 _COLOURS: Final = ("#1f6fb4", "#d1602a", "#3a923a")
 _SPEECH: Final = "#f7efd4"

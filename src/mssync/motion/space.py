@@ -1,25 +1,36 @@
-"""Motion as numbers: the motion file, what a renderer gets per frame, and the protocol of a motion space."""
+"""Motion as numbers: the motion file, what a renderer gets per frame, and the interface of a motion space."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mssync.arrays import Array, Wanted, read_arrays
+from mssync.arrays import Array, Array64, Wanted, read_arrays
 from mssync.errors import InputError
+from mssync.face import topology as topo
+from mssync.face.shape import HeadPose
 from mssync.face.tracking import Face, Track
-from mssync.files import written_aside
-from mssync.motion.columns import Column, within_ranges
+from mssync.files import replacing, written_aside
+from mssync.motion.columns import Column, Groups, within_ranges
+from mssync.motion.pyramid import View
 from mssync.schema import MAX_JSON, parse_json
 from mssync.texts import clean
 from mssync.timing import FPS
 
+OLDER_MARK: Final = 12  # digits
+_SHIPPED: Final = "4ef61b7f19e59eb32c74ea55a08fdc1318d74719aa45ff8c4cea747f61967c3c"
+OLDER_MARKS: Final = {"a404f66de24d": _SHIPPED, "": _SHIPPED}
+"""Marks that older versions wrote for the shipped space."""
 MOTION_FORMAT = "mssync-motion"
 MOTION_VERSION = 1
 MOTION_SUFFIXES = (".npz",)
@@ -38,9 +49,10 @@ class Motion:
         values: ``(T, D)`` float32.
         names: the ``D`` column names.
         fps: rows per second.
-        space: name of the motion space the columns belong to.
+        space: kind of the motion space the columns belong to.
         version: version of the file format.
         meta: free text facts (model, seed, source).
+        mark: of the motion space (:attr:`MotionSpace.mark`); empty where it is not known.
     """
 
     values: Array
@@ -49,6 +61,7 @@ class Motion:
     space: str = "mesh"
     version: int = MOTION_VERSION
     meta: dict[str, str] = field(default_factory=dict)
+    mark: str = ""
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or self.values.shape[1] != len(self.names):
@@ -93,7 +106,7 @@ class Motion:
         """
         header = {
             "format": MOTION_FORMAT, "version": self.version, "space": self.space, "fps": self.fps,
-            "names": list(self.names), "meta": self.meta,
+            "names": list(self.names), "meta": self.meta, **({"mark": self.mark} if self.mark else {}),
         }  # fmt: skip
         with written_aside(Path(path), MOTION_SUFFIXES, "A motion file", force=force) as part:
             with part.open("wb") as f:
@@ -146,7 +159,9 @@ class Motion:
             raise InputError(f"{path} holds numbers that are not finite; make the motion again.")
         values = within_ranges(values, names, path)
         texts = {clean(k, 80): clean(_text(v), MAX_TEXT) for k, v in list(meta.items())[:MAX_FACTS]}
-        return Motion(values, tuple(names), float(fps), clean(header.get("space"), 80), MOTION_VERSION, texts)
+        # Older versions kept twelve digits of the mark among the facts.
+        mark = clean(header.get("mark") or texts.pop("basis", ""), 80)
+        return Motion(values, tuple(names), float(fps), clean(header.get("space"), 80), MOTION_VERSION, texts, mark)
 
     def resampled(self, fps: float = FPS) -> Motion:
         """The motion at another rate, by linear interpolation of every column."""
@@ -181,14 +196,157 @@ class Controls:
     lids: Array
 
 
-class MotionSpace(Protocol):
-    """A way to write motion as numbers and to put it back on a face."""
+@dataclass(frozen=True)
+class Rest:
+    """A face made ready to be moved.
+
+    Attributes:
+        shape: ``(478, 3)`` head-frame shape whose lips touch and whose expression is otherwise kept.
+        pose: the photo's own pose; motion is relative to it.
+    """
+
+    shape: Array
+    pose: HeadPose
+
+
+@dataclass(frozen=True)
+class ViewOfMotion:
+    """The part of a motion that a syncer sees.
+
+    Attributes:
+        matrix: ``(D, V)``: a motion's row times this matrix is what the view shows.
+        head: how many of the ``V`` columns, the first ones, are the head's place.
+    """
+
+    matrix: Array
+    head: int
+
+
+class MotionSpace(ABC):
+    """A way to write motion as numbers and to put it back on a face.
+
+    A space says of its columns what each of them moves; whoever handles motion asks for the columns of a group and
+    knows no numbers of columns. Its *mark* tells it from every other space: motions, clips, syncers and models carry
+    the mark of the space that their columns belong to. :mod:`mssync.motion.spaces` knows which kinds there are.
+    """
+
+    kind: ClassVar[str]
+    """Name of the kind of space."""
+    renderer: ClassVar[str] = "warp"
+    """Name of the renderer that draws its motion (:mod:`mssync.render.renderers`)."""
+    wanted: ClassVar[Mapping[str, Wanted]]
+    """The arrays of its file."""
+    file_sha256: str = ""
+    """Of the file that it was read from; empty where it was made in memory."""
 
     @property
-    def columns(self) -> tuple[Column, ...]: ...
+    @abstractmethod
+    def columns(self) -> tuple[Column, ...]:
+        """Name, range and group of every column, in order."""
 
-    def encode(self, track: Track) -> Motion: ...
+    @abstractmethod
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What defines the space, as its file holds it; names as in :attr:`wanted`."""
 
-    def decode(self, rest: object, row: Array) -> Controls: ...
+    @classmethod
+    @abstractmethod
+    def of_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """The space of :meth:`arrays`.
 
-    def prepare(self, face: Face) -> object: ...
+        Raises:
+            ValueError: these are none of such a space; the text says why.
+        """
+
+    @abstractmethod
+    def encode(self, track: Track, *, smooth: int = 1) -> Motion:
+        """Tracked points to motion.
+
+        Args:
+            track: a clip at a steady 25 fps (:meth:`Track.resampled`).
+            smooth: width in frames of a moving average over the points (3 in the paper's training data; 1 = none).
+        Raises:
+            InputError: no valid frame.
+        """
+
+    @abstractmethod
+    def prepare(self, face: Face) -> Rest:
+        """A photo's face, ready to be moved."""
+
+    @abstractmethod
+    def decode(self, rest: Rest, row: Array) -> Controls:
+        """One row ``(D,)`` of motion on one face; numbers outside their columns' ranges count as the nearest inside."""
+
+    @abstractmethod
+    def mirror(self) -> Array:
+        """``(D, D)``: a motion's row times this matrix is the motion seen in a mirror."""
+
+    @abstractmethod
+    def lip_reach(self) -> Array:
+        """How far one unit of each column moves the lips ``(D,)``, inter-ocular distances; 0 for the lip gap itself."""
+
+    @abstractmethod
+    def view(self, name: View) -> ViewOfMotion:
+        """What a syncer of this view sees.
+
+        Raises:
+            InputError: the space has no such view.
+        """
+
+    # ---- what follows from these --------------------------------------------------------------------------------
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The column names in order."""
+        return tuple(c.name for c in self.columns)
+
+    @cached_property
+    def groups(self) -> Groups:
+        """Which columns move what."""
+        return Groups.of(self.columns)
+
+    @cached_property
+    def ranges(self) -> tuple[Array64, Array64]:
+        """Lowest and highest number of every column."""
+        return np.array([c.low for c in self.columns]), np.array([c.high for c in self.columns])
+
+    @cached_property
+    def mark(self) -> str:
+        """sha256 (64 hex digits) of the definition: kind, names of the columns, arrays."""
+        digest = hashlib.sha256(json.dumps([self.kind, list(self.names)]).encode())
+        for name, values in sorted(self.arrays().items()):
+            plain = np.ascontiguousarray(values).astype(values.dtype.newbyteorder("<"))
+            digest.update(f"{name} {plain.dtype.str} {plain.shape}".encode())
+            digest.update(plain.tobytes())
+        return digest.hexdigest()
+
+    def has_mark(self, mark: str) -> bool:
+        """Whether a mark is this space's own.
+
+        Older versions marked with twelve digits of the file's sha256; what has no mark at all is of the shipped space.
+        """
+        if mark and len(mark) != OLDER_MARK:
+            return mark == self.mark
+        return self.mark == OLDER_MARKS.get(mark) or bool(mark and self.file_sha256.startswith(mark))
+
+    def has(self, motion: Motion) -> bool:
+        """Whether a motion's columns are this space's: kind, names, and the mark where the motion has one."""
+        own = not motion.mark or self.has_mark(motion.mark)
+        return own and motion.space == self.kind and motion.names == self.names
+
+    def landmarks68(self, rest: Rest, row: Array) -> Array:
+        """The 68-point view ``(68, 2)`` in pixels (iBUG order) of one row on one face."""
+        return self.decode(rest, row).points[list(topo.IBUG68), :2]
+
+    def motion(self, values: Array, meta: Mapping[str, str] | None = None) -> Motion:
+        """Rows of this space, with its names and its mark."""
+        return Motion(values, self.names, space=self.kind, mark=self.mark, meta=dict(meta or {}))
+
+    def save(self, path: Path) -> None:
+        """Write the space; what was there before is replaced.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        arrays: dict[str, Any] = {"kind": np.array(self.kind), **self.arrays()}
+        with replacing(path, force=True) as part, part.open("wb") as file:
+            np.savez_compressed(file, **arrays)

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from mssync.arrays import Array, Array64
-from mssync.motion.mesh import Rest
+from mssync.motion.space import Rest
 from mssync.timing import FPS
 
 _FOLLOW_SECONDS: Final = 1.0  # the camera's slowness (standard deviation of its average)

@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssync.arrays import Array, Wanted, read_arrays
-from mssync.errors import AssetError
+from mssync.errors import AssetError, InputError
 from mssync.motion.pyramid import VIEWS, WINDOW_FRAMES, WINDOW_STEPS, View, pyramid, smoothed
+from mssync.motion.space import MotionSpace
 from mssync.schema import Bounds, checked, parse_json
 from mssync.sessions import PATIENCE, Network, open_session
 from mssync.timing import STEPS_PER_FRAME
@@ -100,6 +101,8 @@ class SyncerPyramid:
         self.views: tuple[View, ...] = tuple(manifest["views"])
         self.levels: tuple[int, ...] = tuple(manifest["levels"])
         self.features: str = manifest["features"]
+        self.space = str(manifest.get("space", ""))
+        """Mark of the motion space that they were trained in."""
         found = read_arrays(io.BytesIO(data["views.npz"]), dict.fromkeys(self.views, Wanted("f", 2, MAX_VIEW)))
         self._matrices: dict[str, Array] = {v: np.asarray(found[v], np.float32) for v in self.views}
         self.columns = len(self._matrices[self.views[0]])
@@ -133,11 +136,24 @@ class SyncerPyramid:
                 f"{folder} holds no syncer pyramid ({why}); name a folder made by `mssync train syncer`."
             ) from e
 
+    def check_space(self, space: MotionSpace) -> None:
+        """Refuse motion of a space that these syncers were not trained in.
+
+        Raises:
+            InputError: they were trained in another one.
+        """
+        if self.columns != len(space.names) or not space.has_mark(self.space):
+            raise InputError(
+                f"The syncers in {self.folder} were trained in another motion space than the one used here; name that "
+                "space, or train syncers in this one with `mssync train syncer` (`mssync preprocess --syncer none` "
+                "does without any)."
+            )
+
     def embed(self, motion: Array, sound: Array, view: View, level: int) -> tuple[Array, Array] | None:
         """Unit vectors ``(N, E)`` of every motion window and its sound window; None when there are none.
 
         Args:
-            motion: ``(T, D)`` rows of the mesh space, not smoothed.
+            motion: ``(T, D)`` rows of the motion space, not smoothed.
             sound: ``(4 T, bands)`` audio features of this pyramid: log-mel for the judge.
         Raises:
             AssetError: the graph of this view and level is not one of a syncer.

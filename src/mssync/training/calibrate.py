@@ -13,11 +13,12 @@ from typing import Any, Final
 import numpy as np
 
 from mssync.arrays import Array
+from mssync.motion.columns import HEAD_NAMES
 from mssync.motion.gap_curve import GapCurve
 from mssync.nets.closure import ClosureNet
 from mssync.nets.generator import Generator
 from mssync.training.closure import TALK, closure_probability, fit_thresholds
-from mssync.training.data.samples import HEAD_COLUMNS, Sample
+from mssync.training.data.samples import Sample
 from mssync.training.facts import Facts
 from mssync.training.probe import generate
 
@@ -68,7 +69,7 @@ def calibrate(net: Generator, closures: ClosureNet, facts: Facts, train: Sequenc
 
 def head_gain(made: Sequence[Array], real: Sequence[Sample]) -> Array:
     """Factor per head column ``(6,)``, medians over clips."""
-    ratios, h = [], HEAD_COLUMNS
+    ratios, h = [], len(HEAD_NAMES)
     for m, s in zip(made, real, strict=True):
         people, net = (x.std(0) * np.abs(np.diff(x, axis=0)).mean(0) for x in (s.motion[: len(m), :h], m[:, :h]))
         ratios.append(np.sqrt(people / (net + 1e-9)))

@@ -19,8 +19,8 @@ from torch import Tensor
 
 from mssync.errors import InputError
 from mssync.files import make_folder
-from mssync.motion.mesh import MeshSpace
 from mssync.motion.noise import BURN_IN, burned_in, smooth
+from mssync.motion.space import MotionSpace
 from mssync.nets.discriminator import DiscriminatorShape, WindowDiscriminator, hinge_real_fake
 from mssync.nets.generator import Generator, GeneratorShape, RolloutState
 from mssync.speech.features import BANDS
@@ -38,7 +38,7 @@ from mssync.training.checkpoint import (
 )
 from mssync.training.config import GeneratorConfig
 from mssync.training.data.augment import SoundAugment
-from mssync.training.data.samples import HEAD_COLUMNS, Sample
+from mssync.training.data.samples import Sample
 from mssync.training.data.windows import Sampler, Window
 from mssync.training.facts import Facts
 from mssync.training.init import Start
@@ -70,7 +70,7 @@ class Trainer:
     def __init__(
         self,
         config: GeneratorConfig,
-        space: MeshSpace,
+        space: MotionSpace,
         train: Sequence[Sample],
         dev: Sequence[Sample],
         out: Path,
@@ -131,7 +131,9 @@ class Trainer:
         c, dev, g = self.config, self.device, self.noise
         reference = torch.as_tensor(batch.motion, device=dev) / self.scales
         amount = 1 + (torch.rand(len(reference), 1, 1, generator=g).to(dev) * 2 - 1) * c.motion_scale
-        reference = torch.cat([reference[..., :HEAD_COLUMNS] * amount, reference[..., HEAD_COLUMNS:]], 2)
+        head = self.space.groups.head
+        reference = reference.clone()
+        reference[..., head] *= amount
         features = torch.as_tensor(batch.sound, device=dev)
         b, n = reference.shape[:2]
         energy = torch.as_tensor((batch.energy - self.facts.energy_mean) / self.facts.energy_std, device=dev)
@@ -149,8 +151,8 @@ class Trainer:
         else:
             burn_in = warm_up = int(torch.randint(c.warm_min, min(c.warm_max, n // 2) + 1, (1,), generator=g))
             # The observed frames are nudged off the real path: the net learns to come back.
-            nudge = torch.randn(2 * b, 1, reference.shape[2], generator=g).to(dev) * c.nudge
-            nudge[..., HEAD_COLUMNS:] *= 0.3
+            nudge = torch.randn(2 * b, 1, reference.shape[2], generator=g).to(dev) * c.nudge * 0.3
+            nudge[..., head] /= 0.3
             observed = torch.cat([reference, reference])[:, :burn_in] + nudge
             start = self.net.start(2 * b, observed[:, 0])
             generated, end = self.net.rollout(start, levels, extra, observed, gradient_scale=c.gradient_scale)

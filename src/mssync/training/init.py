@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
 from mssync.errors import InputError
 from mssync.models import Model, load_model
-from mssync.motion.mesh import MeshSpace
+from mssync.motion.space import MotionSpace
+from mssync.motion.spaces import load_space
 from mssync.nets.closure import ClosureNet
 from mssync.nets.generator import Generator, GeneratorShape
 from mssync.texts import clean
@@ -46,7 +45,7 @@ class Start:
     """
 
     title: str
-    space: MeshSpace
+    space: MotionSpace
     net: Generator
     closures: ClosureNet
     facts: Facts
@@ -66,26 +65,17 @@ class Start:
                 "its own under `net`, or train from nothing with --init none."
             )
 
-    def check_space(self, space: MeshSpace) -> None:
+    def check_space(self, space: MotionSpace) -> None:
         """Refuse clips of another motion space.
 
         Raises:
             InputError: they are.
         """
-        if not same_space(self.space, space):
+        if self.space.mark != space.mark:
             raise InputError(
                 f"{self.title} moves in another motion space than the clips; run `mssync preprocess` with its "
                 "space.npz, or train from nothing with --init none."
             )
-
-
-def same_space(one: MeshSpace, other: MeshSpace) -> bool:
-    """Whether two motion spaces are the same to within rounding."""
-    for name in ("template", "basis", "opening", "gap_zero"):
-        a, b = np.asarray(getattr(one, name)), np.asarray(getattr(other, name))
-        if a.shape != b.shape or not np.allclose(a, b, atol=1e-5):
-            return False
-    return True
 
 
 def load_start(name: str) -> Start:
@@ -116,7 +106,7 @@ def load_run(run: Path) -> Start:
     state = found[1]
     if not (run / "data.json").exists():
         raise InputError(f"The run in {run} was stopped before its end; run the same `mssync train generator` again.")
-    data, space = load_json(run / "data.json"), MeshSpace.load(run / "space.npz")
+    data, space = load_json(run / "data.json"), load_space(run / "space.npz")
     with foreign(run):
         net = Generator(GeneratorShape.of(sizes(state["shape"]))).eval()
         facts = Facts.from_json(state["facts"], net.shape.motion)
@@ -150,7 +140,7 @@ def _of_model(model: Model) -> Start:
     fill(net.sound, model.data["sound.onnx"], str(model.file("sound.onnx")))
     fill(net.step, model.data["step.onnx"], str(model.file("step.onnx")))
     fill(closures, model.data["closure.onnx"], str(model.file("closure.onnx")))
-    space = MeshSpace.load(model.file("space.npz"), model.data["space.npz"])
+    space = load_space(model.file("space.npz"), model.data["space.npz"])
     return Start(model.title, space, net, closures, facts, {k: manifest[k] for k in MEASURED})
 
 

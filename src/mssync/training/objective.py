@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mssync.arrays import Array
-from mssync.face import topology as topo
-from mssync.motion.mesh import MeshSpace
+from mssync.motion.space import MotionSpace
 from mssync.nets.discriminator import WindowDiscriminator, hinge_fooled
 from mssync.timing import STEPS_PER_FRAME
 from mssync.training.config import LossConfig
-from mssync.training.data.samples import HEAD_COLUMNS, Sample
+from mssync.training.data.samples import Sample
 from mssync.training.losses import closeness, energy_score
 from mssync.training.teachers import SyncTeachers
 
@@ -84,18 +83,17 @@ class Objective:
     def __init__(
         self,
         config: LossConfig,
-        space: MeshSpace,
+        space: MotionSpace,
         scales: Array,
         train: Sequence[Sample],
         teachers: SyncTeachers | None,
         device: torch.device,
     ) -> None:
         self.config, self.teachers = config, teachers
-        lips = list(topo.LIPS_OUTER + topo.LIPS_INNER)
-        reach = np.linalg.norm(space.basis[:, lips].reshape(len(space.basis), -1), axis=1)
-        k = HEAD_COLUMNS + len(reach)
+        self.groups = space.groups
+        reach = space.lip_reach()[space.groups.expression]
         # Expression columns count by how far they move the lips; velocities by their own spread.
-        mouth = np.concatenate([reach / reach.max() * scales[HEAD_COLUMNS:k], [2.0]])
+        mouth = np.concatenate([reach / reach.max() * scales[space.groups.expression], [2.0]])
         steps = [(np.diff(s.motion / scales, axis=0) ** 2).mean(0) for s in train if len(s.motion) > 2]
 
         def tensor(x: NDArray[Any]) -> Tensor:
@@ -134,15 +132,14 @@ class Objective:
         return (x[:, 1:] - x[:, :-1]) * self.velocity_scale
 
     def _energy(self, a: Tensor, b: Tensor, y: Tensor, beta: float) -> dict[str, Tensor]:
-        w = self.config
-        turn, shift = slice(0, 3), slice(3, HEAD_COLUMNS)
-        mouth, face, eyes = slice(HEAD_COLUMNS, -4), slice(HEAD_COLUMNS, -5), slice(-4, None)
+        w, g = self.config, self.groups
+        turn, shift, mouth, face, eyes = g.rotation, g.shift, g.mouth, g.expression, g.eyes
 
         def lips(x: Tensor) -> Tensor:
             return x[..., mouth] * self.mouth
 
         def closed(x: Tensor) -> Tensor:
-            return closeness(x[..., -5:-4] * self.scales[-5], CLOSURE_SOFTNESS)
+            return closeness(x[..., g.lip_gap] * self.scales[g.lip_gap], CLOSURE_SOFTNESS)
 
         va, vb, vy = self._velocity(a), self._velocity(b), self._velocity(y)
         return {

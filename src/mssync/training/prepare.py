@@ -11,11 +11,11 @@ import torch
 
 from mssync.errors import InputError
 from mssync.files import make_folder, readable_file
-from mssync.motion.mesh import MeshSpace
+from mssync.motion.space import MotionSpace
+from mssync.motion.spaces import load_space
 from mssync.texts import clean
 from mssync.training.data.index import read_report
 from mssync.training.data.listing import Entry, own_list, read_list, save_list
-from mssync.training.data.preprocess import space_mark
 
 LIST: Final = "clips.csv"
 
@@ -85,17 +85,16 @@ def keep_list(run: Path, listing: Path | None, entries: Sequence[Entry]) -> None
         log.info("The list is %s; to choose yourself, edit a copy and give it with --list.", run / LIST)
 
 
-def checked_space(path: Path, clips: Path, entries: Sequence[Entry]) -> MeshSpace:
+def checked_space(path: Path, clips: Path, entries: Sequence[Entry]) -> MotionSpace:
     """The motion space that the clips were made with.
 
     Raises:
         AssetError: the file is missing or damaged.
         InputError: the clips were made with another one.
     """
-    space = MeshSpace.load(path)
-    mark, records = space_mark(path), read_report(clips)
-    others = {records[e.name].space for e in entries if e.name in records and records[e.name].kept} - {mark}
-    if others:
+    readable_file(path, "motion space")
+    space, records = load_space(path), read_report(clips)
+    if not all(space.has_mark(records[e.name].space) for e in entries if e.name in records and records[e.name].kept):
         raise InputError(
             f"The clips in {clips} were made with another motion space than {path}; name theirs with --space, or run "
             "`mssync preprocess` with this one."

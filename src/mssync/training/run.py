@@ -16,8 +16,9 @@ from mssync.errors import InputError
 from mssync.files import readable_file
 from mssync.models import load_model, shipped_syncer
 from mssync.motion.blinks import BlinkModel, find_blinks
-from mssync.motion.mesh import MeshSpace
-from mssync.motion.pyramid import View, view_matrix
+from mssync.motion.pyramid import View
+from mssync.motion.space import MotionSpace
+from mssync.motion.spaces import load_space
 from mssync.nets.generator import Generator, GeneratorShape
 from mssync.nets.syncer import Syncer
 from mssync.timing import FPS
@@ -29,17 +30,17 @@ from mssync.training.config import GeneratorConfig, SyncerConfig
 from mssync.training.data.index import read_report
 from mssync.training.data.listing import Entry
 from mssync.training.data.offsets import MIN_FRAMES, MIN_TALK
-from mssync.training.data.preprocess import load_all_points, space_mark
+from mssync.training.data.preprocess import load_all_points
 from mssync.training.data.samples import closing, load_clips, load_samples, manifest_hash
 from mssync.training.export import export_syncers
 from mssync.training.generator import Trainer
-from mssync.training.init import load_start, same_space
+from mssync.training.init import load_start
 from mssync.training.prepare import checked_space, chosen_clips, chosen_device, keep_list
 from mssync.training.recipe import load_config
 from mssync.training.resume import fingerprints
 from mssync.training.sample import SampleVideo
 from mssync.training.space import SpaceReport, fit_space, measure_space
-from mssync.training.syncer import CROWDED, SyncerTrainer, in_fold, make_level
+from mssync.training.syncer import CROWDED, SPACE, SyncerTrainer, in_fold, make_level
 
 LevelReport = Callable[[str, int, dict[str, float]], None]
 Report = Callable[[int, dict[str, float]], None]
@@ -98,27 +99,27 @@ def train_syncer(
     crowded = {k for k, n in crowd.items() if n > CROWDED}
     train = [s for s in train if not in_fold(s, config.folds, config.leave_out, crowded)]
     talk = [s for s in dev if len(s.motion) >= MIN_FRAMES and s.speech.mean() >= MIN_TALK]
-    marks = fingerprints(clips, entries)
+    marks = {**fingerprints(clips, entries), SPACE: space.mark}
     nets: dict[str, Syncer] = {}
     numbers: dict[str, dict[str, float]] = {}
     for view in config.views:
-        matrix = view_matrix(space, view)
+        seen = space.view(view)
         for level in config.levels:
-            data = make_level(train, matrix, level, phases=True)
-            probe = make_level(talk or dev, matrix, level, phases=False)
-            trainer = SyncerTrainer(config, data, probe, view, level, out, device, marks)
+            data = make_level(train, seen.matrix, level, phases=True)
+            probe = make_level(talk or dev, seen.matrix, level, phases=False)
+            trainer = SyncerTrainer(config, data, probe, view, level, out, device, marks, head=seen.head)
             trainer.run(partial(report, trainer.name))
             nets[trainer.name], numbers[trainer.name] = trainer.best_net(), trainer.numbers
     used = {s.entry.name for s in train}
     facts = {
         "name": config.name, "release": config.release, "features": config.features, "views": config.views,
-        "levels": config.levels, "space": space_mark(space_path), "recipe": config.model_dump(), "dev": numbers,
+        "levels": config.levels, "space": space.mark, "recipe": config.model_dump(), "dev": numbers,
         "data": {
             "manifest_sha256": manifest_hash(clips, [e for e in entries if e.name in used]),
             "clips": len(used), "speakers": len({s.entry.speaker for s in train}),
         },
     }  # fmt: skip
-    export_syncers(nets, {v: view_matrix(space, v) for v in config.views}, facts, out)
+    export_syncers(nets, {v: space.view(v).matrix for v in config.views}, facts, out)
     return numbers
 
 
@@ -135,7 +136,7 @@ def fit_blinks(clips: Path, entries: list[Entry], names: Sequence[str]) -> tuple
     return BlinkModel.fit(lids), sum(len(find_blinks(x)) for x in lids)
 
 
-def chosen_syncers(weights: Mapping[View, float], given: Path | None, space: MeshSpace) -> Path | None:
+def chosen_syncers(weights: Mapping[View, float], given: Path | None, space: MotionSpace) -> Path | None:
     """The syncers that teach: those given, else the shipped ones; None where the recipe does not weigh synchrony.
 
     Raises:
@@ -149,7 +150,7 @@ def chosen_syncers(weights: Mapping[View, float], given: Path | None, space: Mes
         return given
     shipped = shipped_syncer()
     default = load_model()
-    if shipped is None or not same_space(space, MeshSpace.load(default.file("space.npz"), default.data["space.npz"])):
+    if shipped is None or space.mark != load_space(default.file("space.npz"), default.data["space.npz"]).mark:
         raise InputError(
             "The recipe weighs synchrony, and the shipped syncers know another motion space than the clips': train "
             "some with `mssync train syncer` and give --syncers, or write `loss: {synchrony: {}}` into the recipe."

@@ -13,7 +13,7 @@ from mssync.face.tracking import FaceTracker, check_face
 from mssync.media.audio import load_sound, save_wav
 from mssync.media.image import load_image
 from mssync.media.video import VideoWriter
-from mssync.motion.mesh import MeshSpace
+from mssync.motion.space import MotionSpace
 from mssync.render.warp import WarpRenderer
 from mssync.speech.activity import speech_probability
 from mssync.speech.features import default_features
@@ -37,7 +37,7 @@ class SampleVideo:
         photo: a face; None takes the demo's.
     """
 
-    def __init__(self, space: MeshSpace, photo: Path | None = None) -> None:
+    def __init__(self, space: MotionSpace, photo: Path | None = None) -> None:
         path = photo or Path(get_data_path()) / "sample_data" / "grace_hopper.jpg"
         image = load_image(path).resized(SIDE)
         self.size = (image.width, image.height)

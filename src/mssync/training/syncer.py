@@ -16,8 +16,7 @@ from torch import Tensor
 
 from mssync.arrays import Array, Array64
 from mssync.errors import InputError
-from mssync.motion.mesh import HEAD_NAMES
-from mssync.motion.pyramid import HEAD_VIEWS, VIEWS, WINDOW_FRAMES, WINDOW_STEPS, View, coarser
+from mssync.motion.pyramid import VIEWS, WINDOW_FRAMES, WINDOW_STEPS, View, coarser
 from mssync.motion.rivals import rivals, won
 from mssync.nets.syncer import Syncer, SyncerShape, info_nce
 from mssync.timing import STEPS_PER_FRAME
@@ -41,8 +40,8 @@ Report = Callable[[int, dict[str, float]], None]
 
 # One natural logarithm of energy in the units of each kind of features (see the features' own modules).
 NAT: Final = {"bands": 1 / 2.7, "mel": 10 / np.log(10) / 60}
-CENTRED: Final[dict[View, int]] = {"lips": 0, "all": len(HEAD_NAMES), **{v: len(c) for v, c in HEAD_VIEWS.items()}}
-"""Leading columns of each view that are the head's: what hides its place and scales its motion touches only them."""
+SPACE: Final = "motion space"
+"""Name of the fingerprint that is the mark of the motion space."""
 CROWDED: Final = 200  # clips; a speaker with more is split by clip, not by person
 NEAR_CHANCE: Final = 1.5
 LONG_ENOUGH: Final = 23  # windows: eight remain at a lag of fifteen
@@ -124,6 +123,8 @@ class SyncerTrainer:
         out: run folder; files are named ``<view>-<level>``.
         device: ``cpu`` or ``cuda``.
         marks: fingerprints of the clips (:func:`mssync.training.resume.fingerprints`); a run goes on with the same.
+        head: how many leading columns of the view are the head's (:class:`mssync.motion.space.ViewOfMotion`): what
+            hides its place and scales its motion touches only them.
     Raises:
         InputError: the folder holds another run, or the clips are too short.
     """
@@ -138,14 +139,15 @@ class SyncerTrainer:
         out: Path,
         device: str = "cpu",
         marks: Mapping[str, str] | None = None,
+        head: int = 0,
     ) -> None:
-        self.marks = dict(marks or {})
+        self.marks, self.head = dict(marks or {}), head
         self.config, self.data, self.dev, self.out = config, train, dev, out
         self.view, self.name = view, f"{view}-{level}"
         self.device = torch.device(device)
         seed = config.seed * 1000 + level * 10 + VIEWS.index(view)
         torch.manual_seed(seed)
-        centred = CENTRED[view] if view in config.centred else 0
+        centred = head if view in config.centred else 0
         shape = SyncerShape(
             train.motion.shape[1], train.sound.shape[1], config.width, config.out, centred=centred
         )  # fmt: skip
@@ -219,7 +221,7 @@ class SyncerTrainer:
         # Dropout draws from the global generator: seeded per step, so that a resumed run draws the same.
         torch.manual_seed(c.seed * 1_000_003 + self.step)
         motion, sound = self._draw(c.clips)
-        h = CENTRED[self.view]
+        h = self.head
         shift = torch.randn(len(motion), 1, 1, motion.shape[-1], generator=self.draw) * c.shift
         shift[..., :h] = 0.0
         size = torch.exp(torch.randn(len(motion), 1, 1, 1, generator=self.draw) * c.head_scale)

@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 
 from mssync.errors import InputError
-from mssync.motion.mesh import MeshSpace
-from mssync.motion.pyramid import LEVELS, View, view_matrix
+from mssync.motion.pyramid import LEVELS, View
+from mssync.motion.space import MotionSpace
 from mssync.motion.syncers import SyncerPyramid
 from mssync.nets.syncer import Syncer, SyncerShape, coarser, synchrony
 from mssync.speech.features import BANDS
 from mssync.training.checkpoint import foreign, load_checkpoint, load_weights, part_of, sha256, sizes
 from mssync.training.config import SyncerConfig
 from mssync.training.graphs import fill, graph_weights
-from mssync.training.syncer import CENTRED
+from mssync.training.syncer import SPACE
 
 
 class SyncTeachers:
@@ -32,7 +32,7 @@ class SyncTeachers:
         AssetError: an exported syncer is damaged.
     """
 
-    def __init__(self, folder: Path, space: MeshSpace, scales: Tensor, weights: dict[View, float]) -> None:
+    def __init__(self, folder: Path, space: MotionSpace, scales: Tensor, weights: dict[View, float]) -> None:
         self.device = scales.device
         self.weights = {v: w for v, w in weights.items() if w > 0}
         self.nets: dict[tuple[View, int], Syncer] = {}
@@ -40,12 +40,12 @@ class SyncTeachers:
         self.hashes: dict[str, str] = {}
         """sha256 of the files that teach, by view and level."""
         for view in self.weights:
-            matrix = torch.as_tensor(view_matrix(space, view), device=scales.device)
+            matrix = torch.as_tensor(space.view(view).matrix, device=scales.device)
             self.matrices[view] = scales[:, None] * matrix
             for level in range(LEVELS):
-                net, path = load_syncer(folder, view, level)
+                net, path = load_syncer(folder, space, view, level)
                 if net.shape.motion != matrix.shape[1] or net.shape.bands != BANDS:
-                    raise InputError(f"{path} was trained in another motion space; train syncers in this one.")
+                    raise _elsewhere(path)
                 self.hashes[f"{view}-{level}"] = sha256(path)
                 self.nets[view, level] = net.to(scales.device).eval().requires_grad_(False)
 
@@ -83,11 +83,15 @@ class SyncTeachers:
         return parts
 
 
-def load_syncer(folder: Path, view: View, level: int) -> tuple[Syncer, Path]:
+def _elsewhere(path: Path) -> InputError:
+    return InputError(f"{path} was trained in another motion space; train syncers in this one.")
+
+
+def load_syncer(folder: Path, space: MotionSpace, view: View, level: int) -> tuple[Syncer, Path]:
     """One syncer and the file that it comes from: the run's own weights, or else the exported graph.
 
     Raises:
-        InputError: there is none, or its features are those of judges.
+        InputError: there is none, its features are those of judges, or it was trained in another motion space.
         AssetError: the exported one is damaged.
     """
     name = f"{view}-{level}"
@@ -97,10 +101,13 @@ def load_syncer(folder: Path, view: View, level: int) -> tuple[Syncer, Path]:
         path = folder / f"{name}.safetensors"
         with foreign(path):
             config = SyncerConfig.renamed(found[1]["config"])
+            mark = str((found[1].get("data") or {}).get(SPACE, ""))
             features, shape = config["features"], SyncerShape(**sizes(found[1]["shape"]))
             net = Syncer(shape)
         if features != "bands":
             raise InputError(judges)
+        if mark and not space.has_mark(mark):
+            raise _elsewhere(path)
         load_weights(net, part_of(found[0], "best"), path)
         return net, path
     path = folder / f"{name}.onnx"
@@ -110,6 +117,7 @@ def load_syncer(folder: Path, view: View, level: int) -> tuple[Syncer, Path]:
             "--syncers to learn from the shipped ones."
         )
     pyramid = SyncerPyramid.load(folder)
+    pyramid.check_space(space)
     if pyramid.features != "bands":
         raise InputError(judges)
     data = path.read_bytes()
@@ -117,7 +125,7 @@ def load_syncer(folder: Path, view: View, level: int) -> tuple[Syncer, Path]:
         weights, _ = graph_weights(data)
         first, last = weights["motion_tower.1.weight"], weights["motion_tower.7.weight"]
         columns = len(weights["motion_mean"])
-        centred = CENTRED[view] if view in pyramid.manifest["recipe"]["centred"] else 0
+        centred = space.view(view).head if view in pyramid.manifest["recipe"]["centred"] else 0
         bands, frames = len(weights["sound_mean"]), first.shape[1] // columns
         net = Syncer(SyncerShape(columns, bands, len(first), len(last), frames, centred=centred))
     fill(net, data, str(path))

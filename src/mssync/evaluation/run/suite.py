@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssync.errors import AssetError, InputError, MssyncError
-from mssync.evaluation.footage import Footage, read_footage
+from mssync.evaluation.footage import Footage, pinned_space, read_footage
 from mssync.evaluation.results.result import sha256
 from mssync.evaluation.results.systems import GENERATED, REAL, Row
 from mssync.evaluation.scores import (
@@ -194,8 +194,11 @@ def judge() -> SyncerPyramid:
 
     Raises:
         AssetError: its files are missing or damaged.
+        InputError: it was trained in another motion space than the default model's.
     """
-    return SyncerPyramid.load()
+    judge = SyncerPyramid.load()
+    judge.check_space(pinned_space())
+    return judge
 
 
 def evaluate_one(

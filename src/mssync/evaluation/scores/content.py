@@ -14,7 +14,7 @@ import numpy as np
 
 from mssync.arrays import Array64, Mask
 from mssync.face import topology as topo
-from mssync.motion.mesh import HEAD_NAMES, MeshSpace
+from mssync.motion.mesh import MeshSpace
 from mssync.motion.space import Motion
 
 SHAPES: Final = ("opening", "width", "protrusion")
@@ -40,8 +40,8 @@ class Agreement:
 
 def head_shapes(motion: Motion, space: MeshSpace, points: tuple[int, ...]) -> Array64:
     """Points ``(T, n, 3)`` of the mean face as the motion's expression and lip gap move them, head frame (iod)."""
-    h, k = len(HEAD_NAMES), len(space.basis)
-    rows, gap = motion.values[:, h : h + k].astype(np.float64), motion.column("lip_gap").astype(np.float64)
+    rows = motion.values[:, space.groups.expression].astype(np.float64)
+    gap = motion.column("lip_gap").astype(np.float64)
     at = list(points)
     shape = space.template[at] + np.tensordot(rows, space.basis[:, at].astype(np.float64), 1)
     upper, lower = ([p[i] for p in topo.LIP_GAP_PAIRS] for i in (0, 1))

@@ -53,7 +53,7 @@ class Clip:
         mel: ``(4 T, 40)`` log-mel in [0, 1], for syncers of other features.
         speech: ``(T,)`` speech probability in [0, 1].
         bilabial: ``(T,)`` int8: 1 while /p b m/ is spoken, 0 while anything else is, -1 where the text is not known.
-        space: sha256 of the motion space's file.
+        space: mark of the motion space.
     """
 
     name: str

@@ -21,7 +21,7 @@ class Record:
 
     Attributes:
         problem: why there is no clip; empty for a good one.
-        space: first 12 letters of the motion space's sha256.
+        space: mark of the motion space.
         seconds: of the clip.
         fps: of the video.
         face: median pixels between the temples.

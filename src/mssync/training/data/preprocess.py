@@ -8,7 +8,6 @@ between sound and picture are settled afterwards (:mod:`mssync.training.data.off
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
@@ -28,8 +27,10 @@ from mssync.face.tracking import FaceTracker, Track
 from mssync.files import discard, make_folder, readable_file
 from mssync.media.audio import load_sound
 from mssync.media.video import iter_frames, probe_video
+from mssync.motion.columns import width
 from mssync.motion.curves import head_angles
-from mssync.motion.mesh import MeshSpace
+from mssync.motion.space import MotionSpace
+from mssync.motion.spaces import load_space
 from mssync.processes import spread
 from mssync.speech.activity import speech_probability
 from mssync.speech.features import default_features
@@ -68,15 +69,15 @@ def preprocess(
         OutputError: a file that is no clip lies where a clip would go, or nothing can be written.
     """
     named = find_videos(videos)
-    mark = space_mark(space)
-    MeshSpace.load(space)
+    readable_file(space, "motion space")
+    moves = load_space(space)
     make_folder(out)
     records = read_report(out)
     _forget_twins(out, records, named)
 
     def finished(name: str) -> bool:
         record = records.get(name)
-        if record is None or record.space != mark:
+        if record is None or not moves.has_mark(record.space):
             return False
         if record.problem:
             return True
@@ -85,7 +86,7 @@ def preprocess(
     todo = [name for name in named if not finished(name)]
     _keep_strangers(out, todo)
     done = len(named) - len(todo)
-    tasks = [Task(named[name], name, out, space, mark, keep_points) for name in todo]
+    tasks = [Task(named[name], name, out, space, keep_points) for name in todo]
     with closing(spread(_one, tasks, max(1, workers))) as made:
         for number, outcome, alive in made:
             name, path = todo[number], named[todo[number]]
@@ -130,17 +131,6 @@ def _keep_strangers(out: Path, names: Sequence[str]) -> None:
         raise OutputError(f"{strange[0]} is not from preprocessing and stays; move it away or choose another folder.")
 
 
-def space_mark(space: Path) -> str:
-    """Tells motion spaces apart: the first letters of the file's sha256.
-
-    Raises:
-        InputError: there is no such file.
-    """
-    readable_file(space, "motion space")
-    with space.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
-
-
 def track_video(path: Path, tracker: FaceTracker) -> Points:
     """Track one video at its own rate and bring the points to 25 fps."""
     luma: list[float] = []
@@ -156,7 +146,7 @@ def track_video(path: Path, tracker: FaceTracker) -> Points:
     return Points(even, light, probe_video(path).fps)
 
 
-def make_clip(name: str, points: Points, sound: Array, space: MeshSpace, mark: str) -> tuple[Clip, Record]:
+def make_clip(name: str, points: Points, sound: Array, space: MotionSpace) -> tuple[Clip, Record]:
     """Motion, sound and what is known of their quality.
 
     Raises:
@@ -181,14 +171,15 @@ def make_clip(name: str, points: Points, sound: Array, space: MeshSpace, mark: s
     n = min(len(motion), len(speech))
     steps = n * STEPS_PER_FRAME
     spoken = bilabials(name, heard, n)
-    clip = Clip(name, motion[:n], valid[:n], features[:steps], mel[:steps], speech[:n], spoken, mark)
-    angles = head_angles(motion[valid, :3])
-    low, high = np.percentile(angles, (5, 95), axis=0)
-    # head_angles: pitch, yaw, roll.
-    ranges = [(round(float(a), 1), round(float(b), 1)) for a, b in zip(low, high, strict=True)]
-    width = np.linalg.norm(cut.points[:, TEMPLES[0]] - cut.points[:, TEMPLES[1]], axis=1)
+    clip = Clip(name, motion[:n], valid[:n], features[:steps], mel[:steps], speech[:n], spoken, space.mark)
+    ranges = [(0.0, 0.0)] * 3
+    if width(space.groups.rotation):
+        low, high = np.percentile(head_angles(motion[valid, space.groups.rotation]), (5, 95), axis=0)
+        # head_angles: pitch, yaw, roll.
+        ranges = [(round(float(a), 1), round(float(b), 1)) for a, b in zip(low, high, strict=True)]
+    across = np.linalg.norm(cut.points[:, TEMPLES[0]] - cut.points[:, TEMPLES[1]], axis=1)
     record = Record(
-        "", mark, round(n / FPS, 2), round(points.fps, 2), round(float(np.median(width[valid])), 1),
+        "", space.mark, round(n / FPS, 2), round(points.fps, 2), round(float(np.median(across[valid])), 1),
         round(float(track.valid[rows].mean()), 3), int(jumped.sum()), start / FPS, round(float((speech > 0.5).mean()),
         3), pitch=ranges[0], yaw=ranges[1], roll=ranges[2],
     )  # fmt: skip
@@ -252,7 +243,7 @@ class Task:
         path: the video.
         name: of its clip.
         out: folder of the clips.
-        space, mark: file of the motion space, and its mark.
+        space: file of the motion space.
         keep_points: whether the tracked points are kept.
     """
 
@@ -260,14 +251,13 @@ class Task:
     name: str
     out: Path
     space: Path
-    mark: str
     keep_points: bool
 
 
 @cache
-def _tools(space: Path) -> tuple[FaceTracker, MeshSpace]:
+def _tools(space: Path) -> tuple[FaceTracker, MotionSpace]:
     """What a worker needs for every video, made once."""
-    return FaceTracker(threads=1), MeshSpace.load(space)
+    return FaceTracker(threads=1), load_space(space)
 
 
 def _one(task: Task) -> tuple[Record | MssyncError | str, Sequence[str]]:
@@ -283,14 +273,14 @@ def _one(task: Task) -> tuple[Record | MssyncError | str, Sequence[str]]:
         try:
             tracker, space = _tools(task.space)
             points = load_points(kept) if kept.exists() else track_video(task.path, tracker)
-            clip, record = make_clip(task.name, points, load_sound(task.path), space, task.mark)
+            clip, record = make_clip(task.name, points, load_sound(task.path), space)
             if task.keep_points and not kept.exists():
                 save_points(kept, points)
             save_clip(_clip_path(task.out, task.name), clip)
         except (OutputError, AssetError) as e:  # a full disk, a damaged model: the video cannot be blamed for it
             return e, ()
         except MssyncError as e:
-            return Record(str(e), task.mark), ()
+            return Record(str(e), _tools(task.space)[1].mark), ()
         except Exception as e:  # one video of thousands must not end the work of hours
             return f"An error of mssync itself ({type(e).__name__}: {e}); please report it.", ()
     return record, [str(n.message) for n in notes if issubclass(n.category, UserWarning)]

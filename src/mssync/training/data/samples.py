@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from mssync.arrays import Array, Mask
 from mssync.errors import InputError
 from mssync.motion.blinks import without_blinks
-from mssync.motion.mesh import HEAD_NAMES, MeshSpace
-from mssync.motion.pyramid import mirror_matrix, smoothed
+from mssync.motion.pyramid import smoothed
+from mssync.motion.space import MotionSpace
 from mssync.timing import FPS, STEPS_PER_FRAME
 from mssync.training.data.clips import Clip, load_clip
 from mssync.training.data.index import Record, read_report
@@ -24,7 +24,6 @@ from mssync.training.data.listing import Entry
 
 Features = Literal["bands", "mel"]
 
-HEAD_COLUMNS: Final = len(HEAD_NAMES)
 TOUCHING: Final = 0.06  # share of the frames of speech in which lips are taken to touch
 
 
@@ -86,7 +85,7 @@ def make_sample(entry: Entry, clip: Clip, record: Record, *, features: Features 
 
 
 def mirrored(sample: Sample, matrix: Array) -> Sample:
-    """The sample seen in a mirror; ``matrix`` from :func:`mssync.motion.pyramid.mirror_matrix`."""
+    """The sample seen in a mirror; ``matrix`` from :meth:`mssync.motion.space.MotionSpace.mirror`."""
     return replace(sample, motion=sample.motion @ matrix)
 
 
@@ -108,18 +107,18 @@ def closing(sample: Sample) -> Sample:
 
 
 def load_samples(
-    space: MeshSpace, folder: Path, entries: Sequence[Entry], *, mirror: bool, features: Features = "bands"
+    space: MotionSpace, folder: Path, entries: Sequence[Entry], *, mirror: bool, features: Features = "bands"
 ) -> tuple[list[Sample], list[Sample]]:
     """Train and dev samples; every train sample is followed by its mirror image when ``mirror`` is set.
 
     Raises:
         InputError: no good clip, none of split=train, or the clips were made with another motion space.
     """
-    matrix = mirror_matrix(space)
+    matrix = space.mirror()
     train: list[Sample] = []
     dev: list[Sample] = []
     for entry, clip, record in load_clips(folder, entries):
-        if clip.motion.shape[1] != len(space.names):
+        if clip.motion.shape[1] != len(space.names) or not space.has_mark(clip.space):
             raise InputError(
                 f"The clips in {folder} were made with another motion space; run `mssync preprocess` again."
             )
