@@ -371,6 +371,16 @@ def test_every_dependency_has_both_ends() -> None:
         assert re.match(r"[\w-]+>=\d[\d.]*,<\d+($|;)", requirement), requirement
 
 
+def test_a_wheel_holds_every_file_of_the_package() -> None:
+    """Recipes, weights, templates and data are named by the package-data of pyproject.toml."""
+    package = ROOT / "src" / "mssync"
+    packaging = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
+    taken = {path for pattern in packaging["package-data"]["mssync"] for path in package.glob(pattern)}
+    files = {p for p in package.rglob("*") if p.is_file() and p.suffix not in (".py", ".pyc")}
+    assert not files - taken
+    assert package / "recipes" / "default.yaml" in taken
+
+
 def test_the_source_archive_is_complete() -> None:
     """Every file of the repository is named by MANIFEST.in, or is part of the package and thus taken along."""
     git = shutil.which("git")

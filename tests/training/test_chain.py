@@ -16,11 +16,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from mssync import TalkingHead
 from mssync.errors import InputError, OutputError
 from mssync.face.topology import TEMPLES
 from mssync.face.tracking import FaceTracker, Track
 from mssync.media.audio import load_sound, save_wav
 from mssync.media.image import load_image
+from mssync.media.provenance import read_synthetic_mark
 from mssync.media.video import VideoWriter, probe_video
 from mssync.models import load_model
 from mssync.motion.spaces import load_mesh
@@ -278,6 +280,12 @@ def test_export_makes_a_model_that_the_runtime_loads(run: Path, tmp_path: Path) 
     stream = MotionStream(MotionGenerator(model.folder, model.manifest), blinks, MotionOptions())
     rows = np.concatenate([stream.push(np.zeros(16000, np.float32)), stream.flush()])
     assert rows.shape == (25, 6 + 6 + 5) and np.isfinite(rows).all()
+    # Its videos carry its own name.
+    photo = matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
+    head = TalkingHead.load(tmp_path / "model")
+    head.animate(photo, np.zeros(4000, np.float32), size=192).save(tmp_path / "own.mp4")
+    mark = read_synthetic_mark(tmp_path / "own.mp4")
+    assert mark is not None and mark["model"] == model.title == "model 0.1"
 
 
 def test_offsets_are_settled_and_drawn(run: Path, tmp_path: Path) -> None:
