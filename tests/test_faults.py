@@ -100,7 +100,7 @@ def test_spoiled_files_differ_and_come_back_with_the_seed() -> None:
         lambda rng: spoil_json({"a": [1, 2.5, "x"], "b": {"c": None}}, rng),
         lambda rng: spoil_arrays({"a": [[1.0, 2.0]], "b": [1, 2]}, rng),
         lambda rng: spoil_table(rows, rng),
-        lambda rng: spoil_yaml({"steps": 3, "families": {"a": 1.0}}, rng),
+        lambda rng: spoil_yaml({"steps": 3, "roles": {"a": 1.0}}, rng),
     )
     for way in ways:
         made = [way(random.Random(n)) for n in range(40)]

@@ -30,14 +30,14 @@ _NET: Final = {
 _RECIPE: Final[dict[str, Any]] = {
     "name": "x", "release": "1", "seed": 0, "steps": 4, "batch": 2, "frames": 32, "warm_max": 4, "carry": 0,
     "save_every": 2,
-    "dev_every": 4, "sample_every": 0, "families": {"presenter": 0.5, "grid": 0.5}, "lr": 0.001, "betas": [0.9, 0.99],
+    "dev_every": 4, "sample_every": 0, "roles": {"presenter": 0.5, "grid": 0.5}, "lr": 0.001, "betas": [0.9, 0.99],
     "skip_speakers": ["p9"], "loss": {"adversarial_from": 1, "velocity": 0.1},
     "discriminator": {"width": 8, "hidden": 6},
     "closure": {"steps": 3, "width": 8}, "net": _NET,
 }  # fmt: skip
 _SYNCER: Final[dict[str, Any]] = {
-    "name": "x", "release": "1", "steps": 4, "clips": 2, "windows": 2, "width": 8, "out": 4, "ear": "mel",
-    "views": ["lips", "head"], "levels": [0, 1], "save_every": 2, "dev_every": 2, "families": {"a": 0.5, "b": 0.5},
+    "name": "x", "release": "1", "steps": 4, "clips": 2, "windows": 2, "width": 8, "out": 4, "features": "mel",
+    "views": ["lips", "head"], "levels": [0, 1], "save_every": 2, "dev_every": 2, "roles": {"a": 0.5, "b": 0.5},
 }  # fmt: skip
 
 

@@ -52,7 +52,7 @@ carry: 0
 save_every: 2
 dev_every: 4
 sample_every: 4
-families: {a: 0.5, b: 0.5}
+roles: {a: 0.5, b: 0.5}
 loss: {adversarial_from: 1, velocity: 0.1}
 discriminator: {width: 8, hidden: 6}
 closure: {steps: 3, width: 8}
@@ -67,7 +67,7 @@ width: 8
 out: 4
 save_every: 2
 dev_every: 2
-families: {a: 0.5, b: 0.5}
+roles: {a: 0.5, b: 0.5}
 """
 
 SPACE = load_model().file("space.npz")

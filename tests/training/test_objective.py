@@ -179,7 +179,7 @@ def test_levels_hold_every_phase_and_folds_split_speakers() -> None:
 def test_syncer_resumes_to_the_bit_and_says_why_it_learns_nothing(tmp_path: Path) -> None:
     samples = [_sample(i) for i in range(8)]
     level = make_level(samples, np.eye(D, 5, dtype=np.float32), 0, phases=True)
-    config = SyncerConfig(steps=4, clips=2, windows=4, width=8, out=4, families={"a": 1.0}, dev_every=2, save_every=2)
+    config = SyncerConfig(steps=4, clips=2, windows=4, width=8, out=4, roles={"a": 1.0}, dev_every=2, save_every=2)
 
     def go(out: Path, steps: int) -> SyncerTrainer:
         t = SyncerTrainer(config, level, level, "lips", 0, out)

@@ -35,8 +35,8 @@ def _load(tmp_path: Path, text: str | bytes) -> GeneratorConfig:
         ("lr: 1e999\n", "'lr' is wrong"),
         ("loss: {velocity: .inf}\n", r"'loss\.velocity' is wrong"),
         ("nudge: .nan\n", "'nudge' is wrong"),
-        ("families: {a: .nan}\n", r"'families\.a' is wrong"),
-        ("families: {a: -1}\n", r"'families\.a' is wrong"),
+        ("roles: {a: .nan}\n", r"'roles\.a' is wrong"),
+        ("roles: {a: -1}\n", r"'roles\.a' is wrong"),
         ("batch: 1000000000\n", "'batch' is wrong"),
         ("a: &a [*a]\n", "aliases"),
         ("a: &a {<<: *a}\n", "aliases"),
@@ -83,10 +83,12 @@ def test_recipes_of_older_versions_are_read(tmp_path: Path) -> None:
     recipe = _load(tmp_path, text)
     assert (recipe.burn_in, recipe.gradient_scale, recipe.net.decay) == (3, 0.5, 7)
     assert (recipe.loss.head_velocity, recipe.loss.mouth_velocity) == (0.1, 0.2)
-    assert SyncerConfig.model_validate({"ear": "mel"}).features == "mel"
-    old = {"memory": 0.5, "net": {"leak": 7}, "loss": {"head_speed": 0.1}}
+    old = {"ear": "mel", "families": {"a": 1}, "families_of": {"head": {"a": 2}}}
+    syncer = SyncerConfig.model_validate(old)
+    assert (syncer.features, syncer.roles, syncer.roles_of) == ("mel", {"a": 1}, {"head": {"a": 2}})
+    old = {"families": {"a": 1}, "memory": 0.5, "net": {"leak": 7}, "loss": {"head_speed": 0.1}}
     assert GeneratorConfig.renamed(old) == {
-        "gradient_scale": 0.5, "net": {"decay": 7}, "loss": {"head_velocity": 0.1},
+        "roles": {"a": 1}, "gradient_scale": 0.5, "net": {"decay": 7}, "loss": {"head_velocity": 0.1},
     }  # fmt: skip
 
 
@@ -138,7 +140,7 @@ def test_shipped_recipes_go_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @given(data=st.data())
 def test_mutated_recipes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from([GeneratorConfig, SyncerConfig]))
-    source = "steps: 4\nname: a\nlr: 1.0e-3\nfamilies: {a: 0.5, b: 0.5}\nseed: 3\nmirror: true\nskip_speakers: [a, b]\n"
+    source = "steps: 4\nname: a\nlr: 1.0e-3\nroles: {a: 0.5, b: 0.5}\nseed: 3\nmirror: true\nskip_speakers: [a, b]\n"
     words = ["!!", "&a ", "*a", "[", "{", "'", "\n", "\t", ": ", "9" * 40, ".nan", "0b", "1_0", "\ud7ff", "~", "? "]
     raw = bytearray(source.encode())
     for _ in range(data.draw(st.integers(1, 4))):

@@ -13,14 +13,14 @@ from mssync.training.data.listing import Entry
 from mssync.training.resume import check_data, check_recipe, fingerprints
 
 RUN = Path("runs") / "mine"
-BEGUN = GeneratorConfig(lr=1e-3, families={"a": 1.0}, loss=LossConfig(head=0.5))
+BEGUN = GeneratorConfig(lr=1e-3, roles={"a": 1.0}, loss=LossConfig(head=0.5))
 
 
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
         ({"lr": 2e-3}, r"lr 0\.001, not 0\.002"),
-        ({"families": {"a": 1.0, "b": 1.0}}, "families"),
+        ({"roles": {"a": 1.0, "b": 1.0}}, "roles"),
         ({"loss": LossConfig(head=0.6)}, r"loss\.head 0\.5, not 0\.6"),
         ({"init": "default"}, "init"),
         ({"seed": 1, "batch": 2, "carry": 0.1, "nudge": 0.1}, "and 1 more"),
@@ -66,7 +66,7 @@ def test_other_clips_other_offsets_other_people_are_other_data(tmp_path: Path) -
         ({"content": b"y"}, "other clips"),
         ({"split": "dev"}, "other clips"),
         ({"offset": 2}, "other av-offsets"),
-        ({"speaker": "t"}, "other families and speakers"),
+        ({"speaker": "t"}, "other roles and speakers"),
     ):
         with pytest.raises(InputError, match=says):
             check_data(RUN, begun, marks(**changed))  # type: ignore[arg-type]

@@ -21,8 +21,8 @@ ListOption = Annotated[
     Path | None,
     typer.Option(
         "--list",
-        help="CSV file with the columns path, split (train or dev), family, speaker. Default: all good clips, a tenth "
-        "of them kept aside as dev.",
+        help="CSV file with the columns path, split (train or dev), family, speaker, perhaps role. Default: all good "
+        "clips, a tenth of them kept aside as dev.",
     ),
 ]
 

@@ -18,12 +18,13 @@ from mssync.motion.gap_curve import GapCurve
 from mssync.nets.closure import ClosureNet
 from mssync.nets.generator import Generator
 from mssync.training.closure import TALK, closure_probability, fit_thresholds
+from mssync.training.data.listing import NATURAL
 from mssync.training.data.samples import Sample
 from mssync.training.facts import Facts
 from mssync.training.probe import generate
 
 MOST_FRAMES: Final = 500
-MOST_CLIPS: Final = 60  # per family
+MOST_CLIPS: Final = 60  # per role
 GAIN: Final = (0.5, 3.0)
 
 
@@ -35,23 +36,22 @@ def calibrate(net: Generator, closures: ClosureNet, facts: Facts, train: Sequenc
         what generated motion is multiplied by to have people's amount (geometric mean of the ratios of spread and
         speed); ``closure``: probabilities (touching lips, /p b m/) above which lips are brought together.
     """
-    families = {s.entry.family for s in train}
-    natural_name = "presenter" if "presenter" in families else sorted(families)[0]
-    drawn = {f: _clips(train, f) for f in sorted(families)}
-    made = {f: _made(net, facts, clips) for f, clips in drawn.items()}
-    natural = drawn[natural_name]
-    talks = [s.speech[:MOST_FRAMES] > TALK for s in natural]
+    roles = {s.entry.role for s in train}
+    usual = NATURAL if NATURAL in roles else sorted(roles)[0]
+    drawn = {r: _clips(train, r) for r in sorted(roles)}
+    made = {r: _made(net, facts, clips) for r, clips in drawn.items()}
+    talks = [s.speech[:MOST_FRAMES] > TALK for s in drawn[usual]]
     talks = talks if any(t.any() for t in talks) else [np.ones(len(t), bool) for t in talks]
     curve = GapCurve.fit(
-        np.concatenate([m[t, -5] for m, t in zip(made[natural_name], talks, strict=True)]),
-        np.concatenate([s.motion[:MOST_FRAMES, -5][t] for s, t in zip(natural, talks, strict=True)]),
+        np.concatenate([m[t, -5] for m, t in zip(made[usual], talks, strict=True)]),
+        np.concatenate([s.motion[:MOST_FRAMES, -5][t] for s, t in zip(drawn[usual], talks, strict=True)]),
     )
     gaps, heard, real, spoken = [], [], [], []
-    for f, clips in drawn.items():
+    for r, clips in drawn.items():
         speech = [s.speech[:MOST_FRAMES] > TALK for s in clips]
         if not any(t.any() for t in speech):
             continue
-        gaps.append(np.concatenate([curve(m[t, -5]) for m, t in zip(made[f], speech, strict=True)]))
+        gaps.append(np.concatenate([curve(m[t, -5]) for m, t in zip(made[r], speech, strict=True)]))
         heard.append(
             np.concatenate(
                 [closure_probability(closures, s.sound)[:MOST_FRAMES][t] for s, t in zip(clips, speech, strict=True)]
@@ -62,7 +62,7 @@ def calibrate(net: Generator, closures: ClosureNet, facts: Facts, train: Sequenc
     thresholds = fit_thresholds(gaps, heard, real, np.concatenate(spoken)) if gaps else [0.5, 0.5]
     return {
         "gap_curve": asdict(curve),
-        "head_gain": [round(float(g), 4) for g in head_gain(made[natural_name], natural)],
+        "head_gain": [round(float(g), 4) for g in head_gain(made[usual], drawn[usual])],
         "closure": {"thresholds": thresholds},
     }
 
@@ -76,9 +76,9 @@ def head_gain(made: Sequence[Array], real: Sequence[Sample]) -> Array:
     return np.asarray(np.clip(np.median(ratios, axis=0), *GAIN), np.float32)
 
 
-def _clips(train: Sequence[Sample], family: str) -> list[Sample]:
-    """A family's clips, each once, without mirror images, at most :data:`MOST_CLIPS`, evenly spread."""
-    once = list({s.entry.name: s for s in reversed(train) if s.entry.family == family}.values())
+def _clips(train: Sequence[Sample], role: str) -> list[Sample]:
+    """The clips of a role, each once, without mirror images, at most :data:`MOST_CLIPS`, evenly spread."""
+    once = list({s.entry.name: s for s in reversed(train) if s.entry.role == role}.values())
     return once[:: max(1, len(once) // MOST_CLIPS)][:MOST_CLIPS]
 
 

@@ -19,7 +19,7 @@ from mssync.timing import STEPS_PER_FRAME
 from mssync.training.checkpoint import load_tensors, load_weights, save_tensors
 from mssync.training.config import ClosureConfig
 from mssync.training.data.augment import SoundAugment
-from mssync.training.data.listing import family_weights
+from mssync.training.data.listing import role_weights
 from mssync.training.data.samples import Sample
 from mssync.training.syncer import NAT
 
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 def train_closures(
     config: ClosureConfig,
-    families: dict[str, float],
+    roles: dict[str, float],
     train: Sequence[Sample],
     dev: Sequence[Sample],
     out: Path,
@@ -47,7 +47,7 @@ def train_closures(
 
     Args:
         config: sizes and steps.
-        families: weights of the families; none: they weigh alike.
+        roles: weights of the roles; none: they weigh alike.
         train, dev: samples whose smallest gaps were brought to zero (:func:`mssync.training.data.samples.closing`).
         out: run folder.
         seed: of everything drawn.
@@ -72,12 +72,12 @@ def train_closures(
     rows = np.concatenate([b + STEPS_PER_FRAME * np.flatnonzero(t) for b, t in zip(begin, talk, strict=True)])
     gaps = np.concatenate([s.motion[t, -5] for s, t in zip(train, talk, strict=True)])
     spoken = np.concatenate([s.bilabial[t] for s, t in zip(train, talk, strict=True)])
-    family = np.repeat([s.entry.family for s in train], [int(t.sum()) for t in talk])
+    role = np.repeat([s.entry.role for s in train], [int(t.sum()) for t in talk])
     if not len(rows):
         raise InputError("No training clip has speech; the generator cannot learn when lips close.")
     share = np.zeros(len(rows))
-    for name, weight in family_weights(families, map(str, np.unique(family))).items():
-        share[family == name] = weight / (family == name).sum()
+    for name, weight in role_weights(roles, map(str, np.unique(role))).items():
+        share[role == name] = weight / (role == name).sum()
     rng, draw = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     augment = SoundAugment(BANDS, config.augment, NAT["bands"], draw)
     optimizer = torch.optim.AdamW(net.parameters(), config.lr, weight_decay=0.05)
@@ -136,10 +136,10 @@ def fit_thresholds(made: Sequence[Array], heard: Sequence[Array], real: Sequence
     that on the whole generated lips touch as often as people's.
 
     Args:
-        made: generated gaps in speech, one array per family.
+        made: generated gaps in speech, one array per role.
         heard: probabilities ``(n, 2)`` at the same frames.
-        real: real gaps in speech, one array per family; families weigh the same.
-        spoken: ``(n,)`` 1, 0 or -1 at the frames of all families, one after the other.
+        real: real gaps in speech, one array per role; roles weigh the same.
+        spoken: ``(n,)`` 1, 0 or -1 at the frames of all roles, one after the other.
     """
     known = spoken >= 0
     every = np.concatenate(heard)

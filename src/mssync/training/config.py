@@ -51,7 +51,7 @@ Step = Annotated[int, Field(ge=0, le=10**8)]
 Weight = Annotated[float, Field(ge=0, le=1e6)]
 Rate = Annotated[float, Field(gt=0, le=1)]
 Threads = Annotated[int, Field(ge=1, le=256)]
-Families = Annotated[dict[str, Weight], Field(max_length=1000)]
+Roles = Annotated[dict[str, Weight], Field(max_length=1000)]
 Speakers = Annotated[list[str], Field(max_length=100_000)]
 
 
@@ -137,13 +137,13 @@ class GeneratorConfig(_Strict):
     not count; ``gradient_scale``: factor on the gradient that flows back through each step. ``augment``: other voices
     and rooms (:mod:`mssync.training.data.augment`). ``motion_scale``: head motion times 1 +- this. ``patience``: dev
     probes without a better one before the run stops; 0 never. ``sample_every``: steps between sample videos; 0 none.
-    ``betas``, ``lr``: of Adam (the paper: 0, 0.999 and 2e-5, for days on a GPU). ``families``: how often each family
-    is drawn; one that is not named is not trained on; where none is named all weigh alike. ``init``: the shipped
-    model, model folder or run that a new run goes on from; nothing: from random weights. ``steps`` may be 0 then:
-    nothing is trained.
+    ``betas``, ``lr``: of Adam (the paper: 0, 0.999 and 2e-5, for days on a GPU). ``roles``: how often each role is
+    drawn; one that is not named is not trained on; where none is named all weigh alike. ``init``: the shipped model,
+    model folder or run that a new run goes on from; nothing: from random weights. ``steps`` may be 0 then: nothing is
+    trained.
     """
 
-    OLD_NAMES = {"settle": "burn_in", "memory": "gradient_scale"}
+    OLD_NAMES = {"settle": "burn_in", "memory": "gradient_scale", "families": "roles"}
 
     name: Name = "own"
     release: Name = "0.1"
@@ -160,7 +160,7 @@ class GeneratorConfig(_Strict):
     gradient_scale: float = Field(0.93, gt=0, le=1)
     lr: Rate = 1e-3
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(gt=0, lt=1)]] = (0.9, 0.99)
-    families: Families = {}
+    roles: Roles = {}
     skip_speakers: Speakers = []
     mirror: bool = True
     augment: float = Field(0.7, ge=0, le=100)
@@ -196,12 +196,12 @@ class SyncerConfig(_Strict):
     head may count as well, ``head_drop`` the share of clips whose head columns are hidden, so that lips count without
     them; ``motion_noise`` is in standard deviations of each column. ``matched``: share of the clips in a batch of
     which not random windows are told apart but such as sound equally loud and open equally far
-    (:mod:`mssync.training.matched`; views that show the lips). ``families_of`` replaces ``families`` for a view. Of
+    (:mod:`mssync.training.matched`; views that show the lips). ``roles_of`` replaces ``roles`` for a view. Of
     ``folds`` groups of speakers (a speaker with more than 200 clips is split by clip) the group ``leave_out`` is not
     trained on. ``patience``: dev probes without a better one before a level stops; 0 never.
     """
 
-    OLD_NAMES = {"ear": "features"}
+    OLD_NAMES = {"ear": "features", "families": "roles", "families_of": "roles_of"}
 
     name: Name = "syncer"
     release: Name = "0.1"
@@ -224,8 +224,8 @@ class SyncerConfig(_Strict):
     head_drop: float = Field(0.0, ge=0, lt=1)
     motion_noise: float = Field(0.1, ge=0, le=100)
     matched: float = Field(0.0, ge=0, le=1)
-    families: Families = {}
-    families_of: dict[View, Families] = {}
+    roles: Roles = {}
+    roles_of: dict[View, Roles] = {}
     skip_speakers: Speakers = []
     folds: int = Field(0, ge=0, le=10_000)
     leave_out: int = Field(0, ge=0, le=10_000)

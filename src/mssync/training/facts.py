@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mssync.arrays import Array
+from mssync.training.data.listing import natural
 from mssync.training.data.samples import Sample, scales
 
 
@@ -23,17 +24,17 @@ class Facts:
 
     @staticmethod
     def of(samples: Sequence[Sample]) -> Facts:
-        families = sorted({s.entry.family for s in samples})
-        groups = [np.stack([s.energy for s in samples if s.entry.family == f]) for f in families]
-        # Families weigh the same here too, or the many clips of one corpus would set the scale for all.
+        roles = sorted({s.entry.role for s in samples})
+        groups = [np.stack([s.energy for s in samples if s.entry.role == r]) for r in roles]
+        # Roles weigh the same here too, or the many clips of one corpus would set the scale for all.
         mean = np.mean([g.mean(0) for g in groups], axis=0)
         std = np.sqrt(np.mean([((g - mean) ** 2).mean(0) for g in groups], axis=0)) + 1e-3
-        natural = [s.energy for s in samples if s.entry.family == "presenter"] or [s.energy for s in samples]
+        usual = [s.energy for s in natural(samples, lambda s: s.entry)]
         return Facts(
             scales(samples),
             mean.astype(np.float32),
             std.astype(np.float32),
-            ((np.median(natural, axis=0) - mean) / std).astype(np.float32),
+            ((np.median(usual, axis=0) - mean) / std).astype(np.float32),
         )
 
     def as_json(self) -> dict[str, list[float]]:

@@ -107,7 +107,7 @@ class Trainer:
         self.critic_optimizer = torch.optim.Adam(
             self.critic.parameters(), lr=config.discriminator.lr, betas=(0.0, 0.99)
         )  # fmt: skip
-        self.sampler = Sampler(train, config.families, config.frames, CONTEXT_FRAMES, LOOKAHEAD_FRAMES, config.seed)
+        self.sampler = Sampler(train, config.roles, config.frames, CONTEXT_FRAMES, LOOKAHEAD_FRAMES, config.seed)
         self.batches = self.sampler.batches(config.batch)
         self.noise = torch.Generator(device="cpu").manual_seed(config.seed + 1)
         self.augment = SoundAugment(BANDS, config.augment, NAT["bands"], self.noise)

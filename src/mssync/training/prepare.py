@@ -15,7 +15,7 @@ from mssync.motion.space import MotionSpace
 from mssync.motion.spaces import load_space
 from mssync.texts import clean
 from mssync.training.data.index import read_report
-from mssync.training.data.listing import Entry, own_list, read_list, save_list
+from mssync.training.data.listing import ACTED, Entry, own_list, read_list, save_list
 
 LIST: Final = "clips.csv"
 
@@ -40,7 +40,9 @@ def chosen_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def chosen_clips(clips: Path, listing: Path | None, run: Path | None, skip: Collection[str] = ()) -> list[Entry]:
+def chosen_clips(
+    clips: Path, listing: Path | None, run: Path | None, skip: Collection[str] = (), *, acted: bool = False
+) -> list[Entry]:
     """The lines of the list, or of one made for all good clips where none is given.
 
     Args:
@@ -48,6 +50,7 @@ def chosen_clips(clips: Path, listing: Path | None, run: Path | None, skip: Coll
         listing: the list; None: the one that this run was begun with, or a new one.
         run: folder of the run; None: there is none.
         skip: speakers to leave out.
+        acted: clips of the role ``acted`` too.
     Raises:
         InputError: the folder holds no clips, or the list cannot be read.
     """
@@ -57,10 +60,10 @@ def chosen_clips(clips: Path, listing: Path | None, run: Path | None, skip: Coll
     if not records:
         raise InputError(f"{clips} holds no preprocessed clips; make some with `mssync preprocess VIDEOS -o {clips}`.")
     if listing is not None:
-        return _without(read_list(listing, records), skip)
+        return _without(read_list(listing, records), skip, acted)
     kept = None if run is None else run / LIST
     if kept is not None and kept.exists():
-        return _without(read_list(kept, records), skip)
+        return _without(read_list(kept, records), skip, acted)
     good = [n for n, r in records.items() if r.kept]
     if not good:
         raise InputError(f"No clip in {clips} is fit for training; its report.json says why.")
@@ -71,7 +74,7 @@ def chosen_clips(clips: Path, listing: Path | None, run: Path | None, skip: Coll
         "No list given: %d clips are trained on, %d kept aside to measure on%s.",
         len(entries) - len(aside), len(aside), f" ({shown})" if aside else "",
     )  # fmt: skip
-    return _without(entries, skip)
+    return _without(entries, skip, acted)
 
 
 def keep_list(run: Path, listing: Path | None, entries: Sequence[Entry]) -> None:
@@ -102,5 +105,5 @@ def checked_space(path: Path, clips: Path, entries: Sequence[Entry]) -> MotionSp
     return space
 
 
-def _without(entries: list[Entry], skip: Collection[str]) -> list[Entry]:
-    return [e for e in entries if e.speaker not in skip]
+def _without(entries: list[Entry], skip: Collection[str], acted: bool) -> list[Entry]:
+    return [e for e in entries if e.speaker not in skip and (acted or e.role != ACTED)]

@@ -11,6 +11,7 @@ from mssync.arrays import Array
 from mssync.motion.noise import BURN_IN, burned_in, smooth
 from mssync.nets.generator import Generator
 from mssync.timing import BLOCK_FRAMES, CONTEXT_FRAMES, LOOKAHEAD_FRAMES, STEPS_PER_FRAME
+from mssync.training.data.listing import natural
 from mssync.training.data.samples import Sample
 from mssync.training.data.windows import cut
 from mssync.training.teachers import SyncTeachers
@@ -52,10 +53,10 @@ def probe_generator(
     Returns:
         ``lips_r``: median correlation of generated and real lip gap (lag 0); ``lips_on``: share of clips whose best
         lag lies within one frame; ``gap_std``: generated over real spread of the gap; ``head_std``, ``head_speed``:
-        generated over real presenters' rotation spread and speed; ``seeds_head``, ``seeds_lips``: correlation
+        generated over natural people's rotation spread and speed; ``seeds_head``, ``seeds_lips``: correlation
         between two seeds; ``shut``: share of the frames with closed lips in real speech at which the generated gap, one
         frame wider, closes too, less the share of all speech frames at which it does; ``sync_<view>``: mean cosine of
-        levels 0 to 3 over real's own (presenters for the head); ``score``: what early stopping minimises.
+        levels 0 to 3 over real's own (natural people for the head); ``score``: what early stopping minimises.
     """
     talk = [s for s in dev if len(s.motion) >= 60 and s.speech.mean() > 0.3]
     talk = talk or list(dev)
@@ -69,16 +70,16 @@ def probe_generator(
         r.append(curve[LAGS])
         on.append(abs(int(np.argmax(curve)) - LAGS) <= 1)
         spread.append(g.std() / (y.std() + 1e-3))
-    natural = [s for s in talk if s.entry.family == "presenter"] or talk
-    real_std = np.mean([s.motion[:n, :3].std(0).mean() for s in natural])
-    real_speed = np.mean([np.abs(np.diff(s.motion[:, :3], axis=0)).mean() for s in natural])
+    people = natural(talk, lambda s: s.entry)
+    real_std = np.mean([s.motion[:n, :3].std(0).mean() for s in people])
+    real_speed = np.mean([np.abs(np.diff(s.motion[:, :3], axis=0)).mean() for s in people])
     head_std = float(np.mean([a[:, :3].std(0).mean() for a in one]) / real_std)
     head_speed = float(np.abs(np.diff(one[..., :3], axis=1)).mean() / real_speed)
     seeds_head = [abs(_corr(a[:, i], b[:, i])) for a, b in zip(one, two, strict=True) for i in range(3)]
     seeds_lips = [_corr(a[:, -5], b[:, -5]) for a, b in zip(one, two, strict=True)]
     lips_r = float(np.median(r))
     shut = float(np.mean([_shut(a[:, -5], s) for s, a in zip(talk, one, strict=True)]))
-    agree = {} if teachers is None else _agreement(teachers, scale, talk, natural, one)
+    agree = {} if teachers is None else _agreement(teachers, scale, talk, people, one)
     apart = [0.3 * abs(np.log(x + 1e-6)) for x in (head_std, head_speed)]
     apart += [0.5 * max(0.0, 1 - x) for x in agree.values()]
     return {

@@ -36,10 +36,10 @@ def fingerprints(clips: Path, entries: Sequence[Entry]) -> dict[str, str]:
     """
     records = read_report(clips)
     offsets = {e.name: records[e.name].offset for e in entries if e.name in records}
-    families = sorted((e.name, e.family, e.speaker) for e in entries)
+    people = sorted((e.name, e.role, e.speaker) for e in entries)
     return {
         "clips": manifest_hash(clips, entries),
-        "families and speakers": hashlib.sha256(json.dumps(families).encode()).hexdigest(),
+        "roles and speakers": hashlib.sha256(json.dumps(people).encode()).hexdigest(),
         "av-offsets": hashlib.sha256(json.dumps(offsets, sort_keys=True).encode()).hexdigest(),
     }
 

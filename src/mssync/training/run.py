@@ -28,7 +28,7 @@ from mssync.training.closure import FILE as CLOSURE_FILE
 from mssync.training.closure import train_closures
 from mssync.training.config import GeneratorConfig, SyncerConfig
 from mssync.training.data.index import read_report
-from mssync.training.data.listing import Entry
+from mssync.training.data.listing import Entry, natural
 from mssync.training.data.offsets import MIN_FRAMES, MIN_TALK
 from mssync.training.data.preprocess import load_all_points
 from mssync.training.data.samples import closing, load_clips, load_samples, manifest_hash
@@ -55,7 +55,7 @@ def train_space(clips: Path, listing: Path | None, out: Path, *, components: int
     Raises:
         InputError: the list or the tracked points are missing.
     """
-    entries = {e.name: e for e in chosen_clips(clips, listing, None)}
+    entries = {e.name: e for e in chosen_clips(clips, listing, None, acted=True)}
     records = read_report(clips)
     good = [n for n in entries if n in records and not records[n].problem]
     loaded = [(entries[n], p.track) for n, p in load_all_points(clips, good)]
@@ -66,7 +66,7 @@ def train_space(clips: Path, listing: Path | None, out: Path, *, components: int
             f"A motion space needs clips of split=train and of split=dev; {clips} has {len(train)} and {len(dev)} with "
             "points; add videos, or correct the list."
         )
-    space = fit_space([t for _, t in train], [e.family for e, _ in train], components=components, seed=seed)
+    space = fit_space([t for _, t in train], [e.role for e, _ in train], components=components, seed=seed)
     space.save(out)
     return measure_space(space, dev)
 
@@ -124,15 +124,15 @@ def train_syncer(
 
 
 def fit_blinks(clips: Path, entries: list[Entry], names: Sequence[str]) -> tuple[BlinkModel, int]:
-    """Blink statistics of the training people who look about naturally (presenters; everybody when there are none).
+    """Blink statistics of the training people who look about naturally (role natural; everybody when there are none).
 
     Returns:
         the statistics, and how many blinks they are from.
     """
     train = [e for e in entries if e.split == "train"]
-    natural = [e for e in train if e.family == "presenter"] or train
+    usual = natural(train, lambda e: e)
     columns = [names.index("lid_left"), names.index("lid_right")]
-    lids = [c.motion[:, columns] for _, c, _ in load_clips(clips, natural)]
+    lids = [c.motion[:, columns] for _, c, _ in load_clips(clips, usual)]
     return BlinkModel.fit(lids), sum(len(find_blinks(x)) for x in lids)
 
 
@@ -226,7 +226,7 @@ def train_generator(
         save_tensors(out / CLOSURE_FILE, closures.state_dict())
     else:
         steps = config.closure.steps_of(config.steps)
-        closures = train_closures(config.closure, config.families, train, dev, out, config.seed, steps, report)
+        closures = train_closures(config.closure, config.roles, train, dev, out, config.seed, steps, report)
     if start and not config.steps:
         data |= start.measured
     else:

@@ -46,24 +46,24 @@ def fit_template(tracks: Sequence[Track], rounds: int = 4) -> Array:
 
 def fit_space(
     tracks: Sequence[Track],
-    families: Sequence[str],
+    roles: Sequence[str],
     *,
     components: int = 32,
     frames: int = 12000,
     seed: int = 0,
 ) -> MeshSpace:
-    """Fit every part of the space; families weigh the same, whatever their minutes.
+    """Fit every part of the space; roles weigh the same, whatever their minutes.
 
     Args:
         tracks: clips at 25 fps.
-        families: one name per clip.
+        roles: one name per clip.
         components: columns of the expression basis, at most 37 (the whole motion stays within 48 columns).
         frames: frames drawn in all.
         seed: of the draw.
     """
     rng = np.random.default_rng(seed)
     template = fit_template(tracks)
-    shapes, scores, clip_of = _draw(tracks, families, template, frames, rng)
+    shapes, scores, clip_of = _draw(tracks, roles, template, frames, rng)
     ids = np.unique(clip_of, return_inverse=True)[1]
     dev, score_dev = _within(shapes, ids), _within(scores, ids)
     gram = score_dev.T @ score_dev + 0.002 * len(score_dev) * np.eye(scores.shape[1]) * score_dev.var()
@@ -108,13 +108,13 @@ def measure_space(space: MeshSpace, tracks: Sequence[Track]) -> SpaceReport:
 
 
 def _draw(
-    tracks: Sequence[Track], families: Sequence[str], template: Array, frames: int, rng: np.random.Generator
+    tracks: Sequence[Track], roles: Sequence[str], template: Array, frames: int, rng: np.random.Generator
 ) -> tuple[Array, Array, NDArray[np.int64]]:
-    """Head shapes ``(N, 478, 3)``, scores ``(N, 52)`` and clip numbers, drawn family by family."""
+    """Head shapes ``(N, 478, 3)``, scores ``(N, 52)`` and clip numbers, drawn role by role."""
     shapes, scores, clips = [], [], []
-    names = sorted(set(families))
+    names = sorted(set(roles))
     for name in names:
-        members = [i for i, f in enumerate(families) if f == name]
+        members = [i for i, role in enumerate(roles) if role == name]
         per = max(10, frames // len(names) // len(members))
         for i in members:
             t = tracks[i]

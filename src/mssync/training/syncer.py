@@ -31,7 +31,7 @@ from mssync.training.checkpoint import (
 )
 from mssync.training.config import SyncerConfig
 from mssync.training.data.augment import SoundAugment
-from mssync.training.data.listing import family_weights
+from mssync.training.data.listing import role_weights
 from mssync.training.data.samples import Sample
 from mssync.training.matched import MatchedWindows
 from mssync.training.resume import FREE, check_data, check_recipe
@@ -56,7 +56,7 @@ class Level:
         start, count: first row and number of windows of each piece.
         twin: which copy of its clip a piece is (mirrored, from another first frame); pieces of one copy are of
             different clips.
-        groups: family -> speaker -> pieces.
+        groups: role -> speaker -> pieces.
     """
 
     motion: Array
@@ -85,7 +85,7 @@ def make_level(samples: Sequence[Sample], matrix: Array, level: int, *, phases: 
             n = min(len(m), len(a) // STEPS_PER_FRAME)
             if n < WINDOW_FRAMES:
                 continue
-            groups.setdefault(s.entry.family, {}).setdefault(s.entry.speaker, []).append(len(starts))
+            groups.setdefault(s.entry.role, {}).setdefault(s.entry.speaker, []).append(len(starts))
             motions.append(m[:n])
             sounds.append(a[: STEPS_PER_FRAME * n])
             starts.append(at)
@@ -178,7 +178,7 @@ class SyncerTrainer:
         long = {f: kept for f, g in groups.items() if (kept := [x for x in g if len(x)])}
         if not long:
             raise InputError(f"No clip is long enough for {self.name}; add longer ones or train fewer levels.")
-        share = family_weights(self.config.families_of.get(self.view, self.config.families), long)
+        share = role_weights(self.config.roles_of.get(self.view, self.config.roles), long)
         return [long[f] for f in share], np.array(list(share.values()))
 
     @torch.no_grad()
@@ -247,7 +247,7 @@ class SyncerTrainer:
         """Dev numbers over clips of at least 23 windows, from the mean cosine at each lag of +-15.
 
         ``dev``: how far lag 0 stands above the median, in standard deviations of the lags more than two away (early
-        stopping maximises it); ``on``: share of clips whose best lag is within one step of 0; ``on_<family>`` likewise;
+        stopping maximises it); ``on``: share of clips whose best lag is within one step of 0; ``on_<role>`` likewise;
         ``won``: share of equally loud moments of other words that the own sound beats, chance one half (of a run on
         matched windows it is ``dev`` as well).
         """
@@ -255,7 +255,7 @@ class SyncerTrainer:
         height: list[float] = []
         won_shares: list[float] = []
         on: dict[str, list[bool]] = {}
-        family = {i: f for f, speakers in self.dev.groups.items() for x in speakers for i in x.tolist()}
+        role = {i: f for f, speakers in self.dev.groups.items() for x in speakers for i in x.tolist()}
         for i, (start, count) in enumerate(zip(self.dev.start, self.dev.count, strict=True)):
             if count < LONG_ENOUGH:
                 continue
@@ -269,7 +269,7 @@ class SyncerTrainer:
             curve = np.array([float(table.diagonal(k).mean()) for k in range(-15, 16)])
             far = np.abs(np.arange(-15, 16)) > 2
             height.append(float((curve[15] - np.median(curve)) / (curve[far].std() + 1e-6)))
-            on.setdefault(family[i], []).append(abs(int(np.argmax(curve)) - 15) <= 1)
+            on.setdefault(role[i], []).append(abs(int(np.argmax(curve)) - 15) <= 1)
         if not height:
             return {"dev": 0.0, "on": 0.0, "clips": 0.0}
         every = [x for group in on.values() for x in group]

@@ -10,7 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mssync.errors import InputError
-from mssync.training.data.listing import OWN, Entry, family_weights, own_list, read_list, save_list
+from mssync.training.data.listing import (
+    ACTED,
+    NATURAL,
+    OWN,
+    Entry,
+    natural,
+    own_list,
+    read_list,
+    role_weights,
+    save_list,
+)
 
 HEAD = "path,split,family,speaker\n"
 GOOD = HEAD + "a/one.mp4,train,f,anna\na/two.mp4,dev,f,anna\n"
@@ -103,15 +113,33 @@ def test_a_list_that_was_made_is_read_back(tmp_path: Path) -> None:
     assert read_list(tmp_path / "l.csv", {e.name for e in entries}) == entries
 
 
-def test_families_without_weights_weigh_alike_and_missing_ones_are_named() -> None:
-    assert family_weights({}, ["a", "b"]) == {"a": 0.5, "b": 0.5}
-    assert family_weights({"a": 3, "b": 1, "x": 9}, ["b", "a"]) == {"a": 0.75, "b": 0.25}
+def test_roles_without_weights_weigh_alike_and_missing_ones_are_named() -> None:
+    assert role_weights({}, ["a", "b"]) == {"a": 0.5, "b": 0.5}
+    assert role_weights({"a": 3, "b": 1, "x": 9}, ["b", "a"]) == {"a": 0.75, "b": 0.25}
     with pytest.warns(UserWarning, match="no weight: b"):
-        assert family_weights({"a": 1}, ["a", "b"]) == {"a": 1.0}
+        assert role_weights({"a": 1}, ["a", "b"]) == {"a": 1.0}
     with pytest.raises(
-        InputError, match=r"names grid, the clips are of own, pets\. Write `families: {own: 1, pets: 1}`"
+        InputError, match=r"names read, the clips' roles .* are own, pets\. Write `roles: {own: 1, pets: 1}`"
     ):
-        family_weights({"grid": 1}, ["own", "pets"])
+        role_weights({"read": 1}, ["own", "pets"])
+
+
+def test_a_list_may_have_roles_and_families_stand_in_for_them(tmp_path: Path) -> None:
+    assert [e.role for e in _read(tmp_path, HEAD + "a,train,f,s\nb,dev,g,s\n")] == ["f", "g"]
+    head = "role,path,split,family,speaker\n"
+    found = _read(tmp_path, head + "Natural,a,train,f,s\nacted,b,dev,f,t\n")
+    assert [(e.family, e.role) for e in found] == [("f", NATURAL), ("f", ACTED)]
+    with pytest.raises(InputError, match=r"Line 3 .* has no usable role"):
+        _read(tmp_path, head + "natural,a,train,f,s\n,b,dev,f,t\n")
+
+
+def test_natural_people_are_those_of_the_role_or_all() -> None:
+    entries = [Entry(str(i), "train", "f", "s", role) for i, role in enumerate((NATURAL, "read", NATURAL))]
+    assert natural(entries, lambda e: e) == [entries[0], entries[2]]
+    own = [Entry("a", "train", "own", "s"), Entry("b", "train", "own", "s")]
+    assert natural(own, lambda e: e) == own
+    with pytest.warns(UserWarning, match=r"No clip has the role natural \(there are g, read\)"):
+        assert len(natural([Entry("a", "train", "g", "s"), entries[1]], lambda e: e)) == 2
 
 
 @settings(max_examples=150, deadline=None)

@@ -8,16 +8,21 @@ import hashlib
 import io
 import warnings
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Final
+from typing import Final, TypeVar
 
 from mssync.errors import InputError
 from mssync.files import readable_file, replacing
 from mssync.texts import clean
 
 COLUMNS: Final = ("path", "split", "family", "speaker")
+ROLE: Final = "role"  # a column that a list may have
+NATURAL: Final = "natural"
+"""Role of clips whose people talk, move and blink as people do: what is natural is measured on them alone."""
+ACTED: Final = "acted"
+"""Role of clips with faces that are put on, or without speech: they shape the motion space, and teach nothing else."""
 OWN: Final = "own"  # family of clips that no list names
 MAX_BYTES: Final = 64 * 2**20
 MAX_LINES: Final = 1_000_000
@@ -27,19 +32,36 @@ SHOWN: Final = 5
 DEV_SHARE: Final = 0.1
 MANY_SPEAKERS: Final = 5
 
+Item = TypeVar("Item")
+
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the list of clips (``clips.csv``)."""
+    """One line of the list of clips (``clips.csv``).
+
+    Attributes:
+        name: of the clip.
+        split: ``train`` or ``dev``.
+        family: the recordings that it belongs to.
+        speaker: whoever is seen.
+        role: what the clip can teach; recipes weigh roles. :data:`NATURAL` and :data:`ACTED` have a meaning of their
+            own. Where a list has no roles, each family is a role.
+    """
 
     name: str
     split: str
     family: str
     speaker: str
+    role: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "role", self.role or self.family)
 
 
 def read_list(path: Path, names: Collection[str] = ()) -> list[Entry]:
-    """Read ``clips.csv``: columns path, split, family, speaker (others are ignored), as any spreadsheet saves them.
+    """Read ``clips.csv``, as any spreadsheet saves it.
+
+    Columns: path, split, family, speaker; role, where there is one; others are ignored.
 
     Args:
         path: the list.
@@ -59,11 +81,13 @@ def read_list(path: Path, names: Collection[str] = ()) -> list[Entry]:
     lines: dict[str, int] = {}
     for number, cells in _rows(path, _text(data)):
         where = f"Line {number} of {path}"
-        for column in COLUMNS:
-            value = cells[column]
+        for column, value in cells.items():
             if not value or len(value) > LONGEST or clean(value, LONGEST) != value:
                 raise InputError(f"{where} has no usable {column} ({clean(value, 60)!r}); correct the line.")
-        entry = Entry(_name(cells["path"], where, names), cells["split"].lower(), cells["family"], cells["speaker"])
+        entry = Entry(
+            _name(cells["path"], where, names), cells["split"].lower(), cells["family"], cells["speaker"],
+            cells.get(ROLE, "").lower(),
+        )  # fmt: skip
         if entry.name in lines:
             raise InputError(
                 f"{where} names the clip {entry.name} a second time (it is in line {lines[entry.name]}); delete one."
@@ -109,18 +133,36 @@ def save_list(path: Path, entries: Sequence[Entry]) -> None:
     """
     with replacing(path, force=True) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows((e.name, e.split, e.family, e.speaker) for e in entries)
+        writer.writerow((*COLUMNS, ROLE))
+        writer.writerows((e.name, e.split, e.family, e.speaker, e.role) for e in entries)
 
 
-def family_weights(weights: Mapping[str, float], found: Iterable[str]) -> dict[str, float]:
-    """How often each family that was found is drawn, adding up to 1.
+def natural(items: Sequence[Item], entry: Callable[[Item], Entry]) -> list[Item]:
+    """Those whose clip has the role :data:`NATURAL`; all of them where none has.
+
+    Args:
+        items: clips, or whatever comes from one.
+        entry: the line of the list that an item belongs to.
+    """
+    found = [item for item in items if entry(item).role == NATURAL]
+    roles = {entry(item).role for item in items}
+    if not found and len(roles) > 1:
+        warnings.warn(
+            f"No clip has the role {NATURAL} (there are {some(sorted(roles))}): how people move is measured on all of "
+            "them; say in a column `role` of the list who moves as people do.",
+            stacklevel=2,
+        )
+    return found or list(items)
+
+
+def role_weights(weights: Mapping[str, float], found: Iterable[str]) -> dict[str, float]:
+    """How often each role that was found is drawn, adding up to 1.
 
     Args:
         weights: of the recipe; empty: all weigh alike.
-        found: families of the clips.
+        found: roles of the clips.
     Raises:
-        InputError: no family that was found has a weight above 0; the sentence says what to write.
+        InputError: no role that was found has a weight above 0; the sentence says what to write.
     """
     there = sorted(set(found))
     given = {f: weights.get(f, 0.0) if weights else 1.0 for f in there}
@@ -128,12 +170,13 @@ def family_weights(weights: Mapping[str, float], found: Iterable[str]) -> dict[s
     if not used:
         shown = ", ".join(f"{clean(f, 40)}: 1" for f in there[:SHOWN])
         raise InputError(
-            f"No clip has a family with a weight above 0: the recipe names {some(weights)}, the clips are of "
-            f"{some(there)}. Write `families: {{{shown}}}` into the recipe, or no `families`: then all weigh alike."
+            f"No clip has a role with a weight above 0: the recipe names {some(weights)}, the clips' roles (their "
+            f"families, where the list has no column `role`) are {some(there)}. Write `roles: {{{shown}}}` into the "
+            "recipe, or no `roles`: then all weigh alike."
         )
     left = [f for f in there if f not in used]
     if left:
-        warnings.warn(f"Not trained on, as the recipe gives these families no weight: {some(left)}.", stacklevel=2)
+        warnings.warn(f"Not trained on, as the recipe gives these roles no weight: {some(left)}.", stacklevel=2)
     return {f: w / sum(used.values()) for f, w in used.items()}
 
 
@@ -193,7 +236,7 @@ def _rows(path: Path, text: str) -> Iterable[tuple[int, dict[str, str]]]:
         raise InputError(
             f"{path} is not a list of clips; its first line must name the columns path, split, family, speaker."
         )
-    at = {c: head.index(c) for c in COLUMNS}
+    at = {c: head.index(c) for c in (*COLUMNS, ROLE) if c in head}
     reader = csv.reader(lines[start + 1 :], delimiter=delimiter, skipinitialspace=True, strict=True)
     try:
         for row in reader:

@@ -162,14 +162,14 @@ def clip_energy(motion: Array) -> Array:
 
 
 def scales(samples: Sequence[Sample]) -> Array:
-    """One number per column ``(D,)`` that brings the data to about unit size, families weighed alike.
+    """One number per column ``(D,)`` that brings the data to about unit size, roles weighed alike.
 
     Small expression columns keep their size relative to the largest, so that noise is not blown up.
     """
-    families = sorted({s.entry.family for s in samples})
+    roles = sorted({s.entry.role for s in samples})
     power = np.zeros(samples[0].motion.shape[1])
-    for f in families:
-        members = [s for s in samples if s.entry.family == f]
-        power += np.mean([(s.motion[s.valid] ** 2).mean(0) for s in members], axis=0) / len(families)
+    for r in roles:
+        members = [s for s in samples if s.entry.role == r]
+        power += np.mean([(s.motion[s.valid] ** 2).mean(0) for s in members], axis=0) / len(roles)
     out = np.sqrt(power) + 1e-6
     return out.astype(np.float32)

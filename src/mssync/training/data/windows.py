@@ -1,4 +1,4 @@
-"""Training windows, drawn from clips: families by weight, speakers and clips evenly, places from a seed."""
+"""Training windows, drawn from clips: roles by weight, speakers and clips evenly, places from a seed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mssync.arrays import Array
 from mssync.errors import InputError
 from mssync.speech.features import FEATURE_RANGE
 from mssync.timing import FPS, STEPS_PER_FRAME
-from mssync.training.data.listing import family_weights, some
+from mssync.training.data.listing import role_weights, some
 from mssync.training.data.samples import Sample
 
 SILENT_FEATURE: Final = FEATURE_RANGE[0]
@@ -34,16 +34,16 @@ class Window:
 
 
 class Sampler:
-    """Draws windows: family by weight, speaker evenly, clip evenly, place at random.
+    """Draws windows: role by weight, speaker evenly, clip evenly, place at random.
 
     Args:
         samples: training samples; those shorter than a window are left out.
-        weights: one number per family; none at all: families weigh alike.
+        weights: one number per role; none at all: roles weigh alike.
         frames: N, length of a window, a multiple of 8.
         before, after: frames of sound context.
         seed: of the draw.
     Raises:
-        InputError: no clip fills a window, or no family that is there has a weight.
+        InputError: no clip fills a window, or no role that is there has a weight.
     """
 
     def __init__(
@@ -59,10 +59,10 @@ class Sampler:
         self._rng = np.random.default_rng(seed)
         groups: dict[str, dict[str, list[Sample]]] = {}
         for s in _long_enough(samples, frames):
-            groups.setdefault(s.entry.family, {}).setdefault(s.entry.speaker, []).append(s)
-        share = family_weights(weights, groups)
+            groups.setdefault(s.entry.role, {}).setdefault(s.entry.speaker, []).append(s)
+        share = role_weights(weights, groups)
         self._groups = {f: list(groups[f].values()) for f in share}
-        self._families, self._p = list(share), np.array(list(share.values()))
+        self._roles, self._p = list(share), np.array(list(share.values()))
 
     def state(self) -> dict[str, object]:
         """The random state, for resuming."""
@@ -82,7 +82,7 @@ class Sampler:
     def _one(self) -> tuple[Array, Array, Array, Array]:
         rng, n = self._rng, self._frames
         for _ in range(50):
-            group = self._groups[self._families[int(rng.choice(len(self._families), p=self._p))]]
+            group = self._groups[self._roles[int(rng.choice(len(self._roles), p=self._p))]]
             speaker = group[int(rng.integers(len(group)))]
             s = speaker[int(rng.integers(len(speaker)))]
             start = int(rng.integers(0, max(1, len(s.motion) - n + 1)))
