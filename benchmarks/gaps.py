@@ -15,8 +15,8 @@ import numpy as np
 
 from mssync.models import shipped_syncer
 from mssync.motion.syncers import SyncerPyramid
+from mssync.training.data.av_offsets import MIN_FRAMES, MIN_TALK
 from mssync.training.data.listing import read_list
-from mssync.training.data.offsets import MIN_FRAMES, MIN_TALK
 from mssync.training.data.samples import closing, load_clips, make_sample
 
 

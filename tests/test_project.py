@@ -25,9 +25,9 @@ FILES = sorted(SRC.rglob("*.py"))
 # Room -> rooms it may import (its own always). docs/architecture.md explains the order.
 ANYWHERE = {"arrays", "texts", "timing"}  # any room may use them
 BASE = {"errors", "assets", "files", "schema"} | ANYWHERE
-BELOW_CORRIDOR = BASE | {"manifest", "media", "face", "sessions", "speech", "motion", "render", "models"}
-RUNTIME_ROOMS = BELOW_CORRIDOR - BASE | {"lists", "voice", "inputs", "animation", "pipeline", "processes", "batch"}
-BELOW_PIPELINE = BELOW_CORRIDOR | {"lists", "voice", "inputs", "animation"}
+BELOW_VOICE = BASE | {"manifest", "media", "face", "sessions", "speech", "motion", "render", "models"}
+RUNTIME_ROOMS = BELOW_VOICE - BASE | {"lists", "voice", "inputs", "animation", "pipeline", "processes", "batch"}
+BELOW_PIPELINE = BELOW_VOICE | {"lists", "voice", "inputs", "animation"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "files": {"errors"},
@@ -49,7 +49,7 @@ ALLOWED: dict[str, set[str]] = {
     "render": BASE | {"face", "motion"},
     "voice": BASE | {"media", "motion", "speech"},
     "inputs": BASE | {"media", "face", "motion", "voice"},
-    "animation": BELOW_CORRIDOR - {"speech"} | {"voice", "inputs"},
+    "animation": BELOW_VOICE - {"speech"} | {"voice", "inputs"},
     "pipeline": BELOW_PIPELINE,
     "processes": set(),
     "batch": BELOW_PIPELINE | {"pipeline", "processes"},

@@ -1,4 +1,4 @@
-"""The corridor: photo and speech in, talking head out. :class:`TalkingHead` is the whole of it."""
+"""The pipeline: photo and speech in, talking head out. :class:`TalkingHead` is the whole of it."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from mssync.motion.blinks import BlinkModel
 from mssync.motion.columns import GAZE_NAMES, HEAD_NAMES, width
 from mssync.motion.generator import MotionGenerator, MotionOptions, MotionStream
 from mssync.motion.joined_shots import encode_shots
+from mssync.motion.pose_limits import ShiftLimits, within_limits
 from mssync.motion.space import Motion, MotionSpace, Rest
 from mssync.motion.spaces import load_space
-from mssync.motion.staging import Room, staged
 from mssync.render.relief import settled
 from mssync.render.warp import Scene, WarpRenderer
 from mssync.texts import clean
@@ -104,7 +104,7 @@ class TalkingHead:
             return self._tracker
 
     def stream(self, options: MotionOptions) -> MotionStream:
-        """Sound in, rows of motion out, in pieces of any size: the part of the corridor that works live."""
+        """Sound in, rows of motion out, in pieces of any size: the part of the pipeline that works live."""
         return MotionStream(self.generator, BlinkModel.of(self.model.manifest), options)
 
     def animate(
@@ -150,7 +150,7 @@ class TalkingHead:
         scene, found = self._scene(photo, size, face, background)
         rest = self.space.prepare(found)
         if recorded is not None:
-            recorded[:, : len(HEAD_NAMES)] = _on_stage(recorded[:, : len(HEAD_NAMES)], rest, scene)
+            recorded[:, : len(HEAD_NAMES)] = _within_limits(recorded[:, : len(HEAD_NAMES)], rest, scene)
         rows = _spoken(self.stream(options), voice, self.space, recorded)
         facts = {"seed": str(seed), "head": str(head), "mouth": str(mouth), "blink": str(blink)}
         return Animation(
@@ -185,7 +185,7 @@ class TalkingHead:
         head = self.space.groups.head
         if "seed" not in moves.meta and width(head):  # recorded; what a seed was drawn for stays where a photo shows it
             values = moves.values.copy()
-            values[:, head] = _on_stage(values[:, head], rest, scene)
+            values[:, head] = _within_limits(values[:, head], rest, scene)
             moves = moves.with_values(values)
         model, seed = clean(moves.meta.get("model", self.model.title)), _seed(moves.meta.get("seed", ""))
         return Animation(
@@ -336,10 +336,10 @@ def _spoken(stream: MotionStream, voice: Speech, space: MotionSpace, recorded: A
         warnings.warn(voice.why_no_speech(), stacklevel=2)
 
 
-def _on_stage(head: Array, rest: Rest, scene: Scene) -> Array:
+def _within_limits(head: Array, rest: Rest, scene: Scene) -> Array:
     """A recorded head held where the photo can show it."""
     height, width = scene.photo.shape[:2]
-    return staged(head, Room.around(rest, width, height))
+    return within_limits(head, ShiftLimits.around(rest, width, height))
 
 
 def handed_over(recorded: Array, drawn: Array, first: int) -> Array:

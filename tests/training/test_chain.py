@@ -29,10 +29,10 @@ from mssync.motion.spaces import load_mesh
 from mssync.render.warp import WarpRenderer
 from mssync.speech.activity import mouth_gate, speech_probability
 from mssync.training.config import GeneratorConfig
+from mssync.training.data.av_offsets import LARGEST, measure_av_offsets
 from mssync.training.data.clips import load_clip, load_points
 from mssync.training.data.index import read_report, write_report
 from mssync.training.data.listing import Entry, read_list
-from mssync.training.data.offsets import LARGEST, settle
 from mssync.training.data.overview import draw_overview
 from mssync.training.data.preprocess import fade_end, jumps, preprocess
 from mssync.training.data.samples import Sample, closing, load_samples
@@ -292,11 +292,11 @@ def test_offsets_are_settled_and_drawn(run: Path, tmp_path: Path) -> None:
     folder = tmp_path / "clips"
     shutil.copytree(run / "clips", folder)
     # Too few clips for a regression, too short for a judgement by the syncer: all stay as they are.
-    assert all(r.offset is None and r.clear is None for r in settle(folder, None).values())
+    assert all(r.offset is None and r.clear is None for r in measure_av_offsets(folder, None).values())
     long = {k: replace(r, seconds=9.0, talk=0.9) for k, r in read_report(folder).items() if not r.problem}
     write_report(folder, long)
     # Asked all the same, a syncer that has learnt nothing answers within its range, and its word is written down.
-    records = settle(folder, run / "syncer")
+    records = measure_av_offsets(folder, run / "syncer")
     assert records == read_report(folder)
     assert all(r.offset is not None and abs(r.offset) <= LARGEST and r.clear is not None for r in records.values())
     picture = load_image(draw_overview(records, tmp_path / "report.png")).rgb

@@ -13,9 +13,9 @@ from mssync.models import load_model
 from mssync.motion.pyramid import View
 from mssync.motion.syncers import SyncCurve, SyncerPyramid
 from mssync.training import run
+from mssync.training.data.av_offsets import measure_av_offsets
 from mssync.training.data.clips import Clip, save_clip
 from mssync.training.data.index import Record, write_report
-from mssync.training.data.offsets import settle
 from mssync.training.data.preprocess import space_mark
 from mssync.training.data.samples import Sample
 
@@ -70,5 +70,5 @@ def test_offsets_are_measured_on_lips_as_the_pyramid_learnt_them(
         return curve(self, motion, sound, view, level)
 
     monkeypatch.setattr(SyncerPyramid, "curve", spy)
-    settle(clips, WEIGHTS / pyramid)
+    measure_av_offsets(clips, WEIGHTS / pyramid)
     assert seen == pytest.approx([least, least], abs=0.005)

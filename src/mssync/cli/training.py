@@ -47,7 +47,7 @@ def preprocess(
         str | None,
         typer.Option(
             "--syncer",
-            help="Syncer pyramid that settles offsets; none: a linear regression. Default: the shipped one.",
+            help="Syncer pyramid that measures av-offsets; none: a linear regression. Default: the shipped one.",
         ),
     ] = None,
     points: Annotated[bool, typer.Option("--points", help="Keep tracked points (to fit a motion space).")] = False,
@@ -63,7 +63,7 @@ def preprocess(
     from mssync.models import load_model, shipped_syncer
     from mssync.motion.spaces import load_space
     from mssync.motion.syncers import SyncerPyramid
-    from mssync.training.data.offsets import settle
+    from mssync.training.data.av_offsets import measure_av_offsets
     from mssync.training.data.overview import draw_overview
     from mssync.training.data.preprocess import preprocess as run
     from mssync.training.data.videos import alone, find_videos
@@ -83,7 +83,7 @@ def preprocess(
                     failed += 1
                     say(f"Skipped: {name}: {problem}")
         with progress("offsets") as update:
-            records = settle(out, pyramid, update)
+            records = measure_av_offsets(out, pyramid, update)
         draw_overview(records, out / "report.png")
     moved = sum(bool(r.offset) for r in records.values())
     unclear = sum(r.clear is False for r in records.values())

@@ -254,7 +254,7 @@ class FaceTracker:
                 face = self._found_again(self.detect(rgb), None if cut else last, t - seen)
             if face is not None and last is not None and not cut:
                 moved = seen == before and jumped(_distance(face, last) / last.width, t - seen, agreement)
-                cut = moved or _stranger(face, last, t - seen)
+                cut = moved or _another_person(face, last, t - seen)
             if face is not None:
                 last, seen = face, t
             before = t
@@ -272,7 +272,7 @@ class FaceTracker:
         if last is None or not found:
             return found[0] if found else None
         nearest = min(found, key=lambda face: _distance(face, last))
-        return None if seconds <= FORGET_SECONDS and _stranger(nearest, last, seconds) else nearest
+        return None if seconds <= FORGET_SECONDS and _another_person(nearest, last, seconds) else nearest
 
 
 def check_face(face: Face, width: int, height: int, name: str) -> Face:
@@ -339,7 +339,7 @@ def _distance(a: Face, b: Face) -> float:
     return float(np.linalg.norm(a.points[:, :2].mean(0) - b.points[:, :2].mean(0)))
 
 
-def _stranger(face: Face, last: Face, seconds: float) -> bool:
+def _another_person(face: Face, last: Face, seconds: float) -> bool:
     """Whether a face is too far away or too different in size to be the one that was seen some seconds ago."""
     far = _distance(face, last) > (REACH + REACH_PER_SECOND * seconds) * last.width
     return far or not 1 / SIZE_CHANGE < face.width / last.width < SIZE_CHANGE

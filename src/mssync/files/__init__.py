@@ -5,7 +5,7 @@
 * Nothing is written over an input of the run, over what exists without ``force``, or over what we did not make.
 """
 
-from mssync.files.aside import replacing, replacing_folder, scratch_folder, written_aside
+from mssync.files.atomic import replacing, replacing_folder, scratch_folder, written_aside
 from mssync.files.names import (
     PathLike,
     check_ending,

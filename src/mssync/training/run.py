@@ -27,9 +27,9 @@ from mssync.training.checkpoint import load_tensors, load_weights, part_of, save
 from mssync.training.closure import FILE as CLOSURE_FILE
 from mssync.training.closure import train_closures
 from mssync.training.config import GeneratorConfig, SyncerConfig
+from mssync.training.data.av_offsets import MIN_FRAMES, MIN_TALK
 from mssync.training.data.index import read_report
 from mssync.training.data.listing import Entry, natural
-from mssync.training.data.offsets import MIN_FRAMES, MIN_TALK
 from mssync.training.data.preprocess import load_all_points
 from mssync.training.data.samples import closing, load_clips, load_samples, manifest_hash
 from mssync.training.export import export_syncers
@@ -81,7 +81,7 @@ def train_syncer(
     device: str = "cpu",
     report: LevelReport,
 ) -> dict[str, dict[str, float]]:
-    """``mssync train syncer``: every view and level of the recipe, then the graphs that settle offsets or judge.
+    """``mssync train syncer``: every view and level of the recipe, then the graphs that measure av-offsets or judge.
 
     Returns:
         dev numbers by ``<view>-<level>``.

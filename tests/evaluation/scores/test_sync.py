@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from mssync.errors import AssetError
-from mssync.evaluation.scores.sync import bootstrap, chance_confidences, is_demo, stranger
+from mssync.evaluation.scores.sync import bootstrap, chance_confidences, is_demo, unrelated_voice
 from mssync.media.audio import load_sound
 from mssync.motion.syncers import SyncCurve, SyncerPyramid
 from mssync.speech.logmel import MEL_BANDS, log_mel
@@ -68,10 +68,10 @@ def test_shipped_judge_is_whole_and_small() -> None:
     assert judge.views == ("lips", "head", "all") and judge.levels == (0, 1, 2, 3) and judge.features == "mel"
     assert sum(p.stat().st_size for p in JUDGE.iterdir()) <= 8_000_000
     for view in judge.views:
-        assert np.isfinite(stranger(judge, view, 3)).all()
+        assert np.isfinite(unrelated_voice(judge, view, 3)).all()
 
 
-def test_the_demo_voice_is_not_its_own_stranger() -> None:
+def test_the_demo_voice_is_unrelated_to_itself_backwards() -> None:
     voice = load_sound(Path(str(resources.files("mssync"))) / "data" / "demo.flac")
     rng = np.random.default_rng(0)
     for own in (
@@ -83,7 +83,7 @@ def test_the_demo_voice_is_not_its_own_stranger() -> None:
     for other in (voice[::-1].copy(), np.zeros(16_000), rng.normal(0, 0.1, 64_000)):
         assert not is_demo(log_mel(other.astype(np.float32)))
     judge = SyncerPyramid.load()
-    assert not np.allclose(stranger(judge, "lips", 0), stranger(judge, "lips", 0, demo=True))
+    assert not np.allclose(unrelated_voice(judge, "lips", 0), unrelated_voice(judge, "lips", 0, demo=True))
 
 
 def test_short_clips_are_not_judged_at_high_levels() -> None:

@@ -18,9 +18,9 @@ from mssync.media.video import VideoWriter
 from mssync.models import load_model
 from mssync.motion.space import Motion
 from mssync.training.data import preprocess as module
+from mssync.training.data.av_offsets import measure_av_offsets
 from mssync.training.data.clips import load_clip
 from mssync.training.data.index import REPORT, Record, read_report
-from mssync.training.data.offsets import settle
 from mssync.training.data.overview import BOX, draw_overview, drawable
 from mssync.training.data.preprocess import preprocess
 
@@ -88,7 +88,7 @@ def test_every_video_becomes_a_clip_or_a_sentence(videos: Path, tmp_path: Path) 
     assert [name for _, _, name, _ in preprocess(videos, out, SPACE)] == ["a.mov"]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert draw_overview(settle(out, None), out / "report.png").stat().st_size > 1000
+        assert draw_overview(measure_av_offsets(out, None), out / "report.png").stat().st_size > 1000
 
 
 def test_a_video_of_the_same_name_that_comes_later_is_no_longer_the_other(tmp_path: Path) -> None:

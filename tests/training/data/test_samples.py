@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mssync.errors import InputError
-from mssync.training.data.linear_offsets import measure_offsets
+from mssync.training.data.linear_av_offsets import linear_av_offsets
 from mssync.training.data.listing import Entry, read_list
 from mssync.training.data.samples import Sample, aligned, clip_energy, manifest_hash, scales
 from mssync.training.data.windows import SILENT_FEATURE, Sampler, cut
@@ -104,12 +104,12 @@ def test_scales_weigh_families_alike() -> None:
 def test_known_offset_is_found_and_taken_out(shift: int) -> None:
     samples = [_sample(f"a{i}", "f", "s", seed=i) for i in range(30)]
     late = _sample("late", "f", "s", seed=77, shift=shift)
-    found = measure_offsets([*samples, late], [True] * 30 + [False])
+    found = linear_av_offsets([*samples, late], [True] * 30 + [False])
     assert found[-1].clear and found[-1].frames == shift
     assert all(o.frames == 0 for o in found[:-1])
     fixed = aligned(late, shift)
     assert len(fixed.motion) == len(late.motion) - abs(shift) and len(fixed.sound) == 4 * len(fixed.motion)
-    again = measure_offsets([*samples, fixed], [True] * 30 + [False])
+    again = linear_av_offsets([*samples, fixed], [True] * 30 + [False])
     assert again[-1].frames == 0
 
 
@@ -117,7 +117,7 @@ def test_unrelated_sound_is_called_unclear() -> None:
     samples = [_sample(f"a{i}", "f", "s", seed=i) for i in range(30)]
     a, b = _sample("x", "f", "s", seed=91), _sample("y", "f", "s", seed=92)
     mixed = Sample(a.entry, a.motion, b.sound, b.speech, b.valid, a.energy, a.bilabial)
-    assert not measure_offsets([*samples, mixed], [True] * 30 + [False])[-1].clear
+    assert not linear_av_offsets([*samples, mixed], [True] * 30 + [False])[-1].clear
 
 
 def test_a_name_that_no_file_can_have_is_not_in_the_fingerprint(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def scores(video: Embedded, judge: SyncerPyramid, seed: int = 0) -> list[Score]:
                 why = f"The video is too short for this level; it needs {need:.1f} s."
                 out += [Score.not_run(f"{key}.{n}", u, a, why) for n, u, a in _NAMES]
             else:
-                out += _level(key, pair, stranger(judge, view, level, video.demo), rng)
+                out += _level(key, pair, unrelated_voice(judge, view, level, video.demo), rng)
     return out
 
 
@@ -175,25 +175,25 @@ def is_demo(mel: Array) -> bool:
     return bool(shared.max() > SAME * max(1e-9, min((a**2).sum(), (b**2).sum())))
 
 
-_strangers: dict[tuple[Path, str, int, bool], Array] = {}
+_unrelated: dict[tuple[Path, str, int, bool], Array] = {}
 
 
-def stranger(judge: SyncerPyramid, view: View, level: int, demo: bool = False) -> Array:
-    """Sound vectors of a voice that belongs to nobody: the package's synthetic demo voice.
+def unrelated_voice(judge: SyncerPyramid, view: View, level: int, demo: bool = False) -> Array:
+    """Sound vectors ``(N, E)`` of a voice that has nothing to do with the video: the package's synthetic demo voice.
 
     Args:
         judge, view, level: which vectors.
         demo: the video speaks with that very voice: backwards, then.
     """
     key = (judge.folder, view, level, demo)
-    if key not in _strangers:
+    if key not in _unrelated:
         # Twice over, so that there are enough windows at the highest level.
         mel = np.concatenate([_demo_mel(), _demo_mel()])
         still = np.zeros((len(mel) // STEPS_PER_FRAME, judge.columns), np.float32)
         pair = judge.embed(still, np.ascontiguousarray(mel[::-1]) if demo else mel, view, level)
         assert pair is not None
-        _strangers[key] = pair[1]
-    return _strangers[key]
+        _unrelated[key] = pair[1]
+    return _unrelated[key]
 
 
 def separates(score: Score) -> bool:

@@ -56,7 +56,7 @@ class Record:
         """Fit for training: no problem, and not a talking clip whose sound belongs to nothing seen."""
         return not self.problem and self.clear is not False
 
-    def unsettled(self) -> Record:
+    def without_offset(self) -> Record:
         """Without its offset."""
         return replace(self, offset=None, agreement=0.0, clear=None)
 

@@ -3,7 +3,7 @@
 The walk: track at the video's own rate -> interpolate the *points* to 25 fps -> cut a fade at the start -> motion of
 the space -> sound features, log-mel and speech probability on the same clock -> one ``.npz`` per video. Work is
 spread over processes, a finished file is never made again, a bad video is listed with its reason and skipped. Offsets
-between sound and picture are settled afterwards (:mod:`mssync.training.data.offsets`).
+between sound and picture are measured afterwards (:mod:`mssync.training.data.av_offsets`).
 """
 
 from __future__ import annotations

@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mssync.motion.staging import Room, staged
+from mssync.motion.pose_limits import ShiftLimits, within_limits
 
-ROOM = Room(0.6, 0.6, 0.6, 0.6)
+LIMITS = ShiftLimits(0.6, 0.6, 0.6, 0.6)
 T = np.arange(250) / 25
 
 
-def one(column: int, curve: np.ndarray, room: Room = ROOM) -> np.ndarray:
+def one(column: int, curve: np.ndarray, limits: ShiftLimits = LIMITS) -> np.ndarray:
     head = np.zeros((len(curve), 6), np.float32)
     head[:, column] = curve
-    made = staged(head, room)
+    made = within_limits(head, limits)
     assert np.isfinite(made).all() and made.dtype == np.float32 and made.shape == head.shape
     assert not np.delete(made, column, 1).any()
     return made[:, column]
@@ -23,7 +23,7 @@ def one(column: int, curve: np.ndarray, room: Room = ROOM) -> np.ndarray:
 def test_talking_heads_pass_unchanged() -> None:
     sway = np.stack([a * np.sin(2 * np.pi * f * T + f) for a, f in
                      ((0.2, 0.5), (0.25, 0.7), (0.1, 0.9), (0.25, 0.4), (0.25, 0.6), (0.04, 0.3))], 1)  # fmt: skip
-    assert np.abs(staged(sway.astype(np.float32), ROOM) - sway).max() < 0.002
+    assert np.abs(within_limits(sway.astype(np.float32), LIMITS) - sway).max() < 0.002
 
 
 @pytest.mark.parametrize(("column", "speed"), [(3, 0.65), (3, -3.0), (4, 1.0), (5, 0.2), (2, 0.15)])
@@ -46,7 +46,7 @@ def test_sitting_down_is_bounded_and_smooth() -> None:
 
 def test_the_margins_of_the_photo_are_the_limit() -> None:
     nod = 0.5 * np.sin(2 * np.pi * T)
-    made = one(4, nod, Room(0.6, 0.6, 0.15, 0.4))
+    made = one(4, nod, ShiftLimits(0.6, 0.6, 0.15, 0.4))
     assert -0.15 <= made.min() < -0.12 and 0.33 < made.max() <= 0.4
     # No stop: the curve goes on moving wherever the driver does, only slower.
     moving = np.abs(np.diff(nod)) > 0.02

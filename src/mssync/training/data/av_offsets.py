@@ -1,4 +1,4 @@
-"""Audio-visual offsets of preprocessed clips: measured with a level-0 syncer, written into the folder's report.
+"""Av-offsets of preprocessed clips: measured with a level-0 syncer, written into the folder's report.
 
 Re-encoded footage comes with sound and picture up to five frames apart. What is clear and beyond a frame is taken out
 when clips are loaded; a talking clip that agrees with its sound at no lag is dropped; a clip with too little speech
@@ -19,7 +19,7 @@ from mssync.motion.syncers import SyncCurve, SyncerPyramid
 from mssync.timing import FPS
 from mssync.training.data.clips import Clip, load_clip
 from mssync.training.data.index import Record, read_report, write_report
-from mssync.training.data.linear_offsets import measure_offsets
+from mssync.training.data.linear_av_offsets import linear_av_offsets
 from mssync.training.data.listing import Entry
 from mssync.training.data.samples import Sample, clip_energy, closing
 
@@ -31,25 +31,27 @@ RIVAL: Final = 0.8  # share of the best hill that any other may reach
 Update = Callable[[int, int], None]
 
 
-def settle(folder: Path, syncer: Path | None, update: Update = lambda done, total: None) -> dict[str, Record]:
-    """Measure every clip's offset and write it into ``report.json``.
+def measure_av_offsets(
+    folder: Path, syncer: Path | None, update: Update = lambda done, total: None
+) -> dict[str, Record]:
+    """Measure every clip's av-offset and write it into ``report.json``.
 
     Args:
         folder: of ``mssync preprocess``.
         syncer: folder of a syncer pyramid with the view ``lips`` or ``all`` at level 0; None: a linear regression
-            (:mod:`mssync.training.data.linear_offsets`) instead, which needs no training and serves until there is a
+            (:mod:`mssync.training.data.linear_av_offsets`) instead, which needs no training and serves until there is a
             syncer.
         update: called with (done, total).
     Returns:
         the new records.
     """
-    records = {k: r.unsettled() for k, r in read_report(folder).items()}
+    records = {k: r.without_offset() for k, r in read_report(folder).items()}
     names = [n for n, r in records.items() if not r.problem and r.seconds * FPS >= MIN_FRAMES and r.talk >= MIN_TALK]
     if syncer is None:
         # A regression needs a corpus to be fitted on; a handful of clips stays as it is.
         if len(names) >= 20:
             clips = [load_clip(folder / (n + ".npz"), n) for n in names]
-            found = measure_offsets([_sample(c) for c in clips], [True] * len(clips))
+            found = linear_av_offsets([_sample(c) for c in clips], [True] * len(clips))
             for name, o in zip(names, found, strict=True):
                 records[name] = replace(
                     records[name], offset=o.frames if o.clear else 0, agreement=o.agreement, clear=o.clear

@@ -1,4 +1,4 @@
-"""A recorded head on a photo: it stays where the photo can show it.
+"""Limits of the head's pose on a photo: a recorded head stays where the photo can show it.
 
 A driver may walk through the room, come nearer or sit down; a portrait cannot. What moves slowly and far is taken out,
 as a camera that follows would do, and what is left is bounded softly by the room around the head in the photo. Motion
@@ -31,7 +31,7 @@ _EARS: Final = 0.1
 
 
 @dataclass(frozen=True)
-class Room:
+class ShiftLimits:
     """How far the head of a photo may shift, in inter-ocular distances: to the left, right, up and down."""
 
     left: float
@@ -40,7 +40,7 @@ class Room:
     down: float
 
     @staticmethod
-    def around(rest: Rest, width: int, height: int) -> Room:
+    def around(rest: Rest, width: int, height: int) -> ShiftLimits:
         """The room between the head and the edges of its picture of ``width`` x ``height`` pixels."""
         points = rest.pose.to_pixels(rest.shape)[:, :2]
         low, high = points.min(0), points.max(0)
@@ -52,16 +52,16 @@ class Room:
             low[1] - _HAIR * tall,
             height - high[1],
         )
-        return Room(*(float(np.clip(m / unit, _LEAST_ROOM, _FARTHEST[3])) for m in margins))
+        return ShiftLimits(*(float(np.clip(m / unit, _LEAST_ROOM, _FARTHEST[3])) for m in margins))
 
 
-def staged(head: Array, room: Room) -> Array:
-    """Head columns ``(T, 6)`` of a recording at 25 fps, brought into the room of a photo."""
+def within_limits(head: Array, limits: ShiftLimits) -> Array:
+    """Head columns ``(T, 6)`` of a recording at 25 fps, brought within the limits of a photo."""
     calm = head.astype(np.float64)
     slow = _followed(calm)
     calm -= slow - _soft(slow, -_SWAY, _SWAY)
     low, high = -_FARTHEST, _FARTHEST.copy()
-    low[3:5], high[3:5] = (-room.left, -room.up), (room.right, room.down)
+    low[3:5], high[3:5] = (-limits.left, -limits.up), (limits.right, limits.down)
     return _soft(calm, low, high).astype(np.float32)
 
 

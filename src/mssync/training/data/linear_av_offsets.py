@@ -1,4 +1,4 @@
-"""Audio-visual offset of clips, by linear prediction of the mouth from the sound.
+"""Av-offsets of clips, by linear prediction of the mouth from the sound.
 
 A ridge regression from half a second of sound to the lip gap and the strongest expression columns, fitted on all
 training clips at once, finds the shift at which a clip agrees best; fit and shifts are refined in turn. It needs
@@ -36,7 +36,7 @@ class Offset:
     clear: bool
 
 
-def measure_offsets(
+def linear_av_offsets(
     samples: Sequence[Sample], fit_on: Sequence[bool], *, rounds: int = 3, clear: float = 0.25
 ) -> list[Offset]:
     """Offset of every sample; the regression is fitted on those marked."""

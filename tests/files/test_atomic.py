@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from mssync.errors import InputError, OutputError
-from mssync.files import aside, replacing, replacing_folder, scratch_folder, written_aside
+from mssync.files import replacing, replacing_folder, scratch_folder, written_aside
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="links and signals as on Linux and macOS")
 OLD, NEW = "old" * 1000, "new" * 100_000
@@ -124,7 +124,7 @@ def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path: Path) -> None:
 def test_a_link_under_the_temporary_name_is_not_written_through(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(aside.secrets, "token_hex", lambda _: "0" * 8)
+    monkeypatch.setattr(atomic.secrets, "token_hex", lambda _: "0" * 8)
     (tmp_path / "victim").write_text("mine")
     with replacing(tmp_path / "o.txt", force=False) as part:
         name = part.name
@@ -167,11 +167,11 @@ def test_a_disk_without_locks_and_links_serves_too(tmp_path: Path, monkeypatch: 
     def none(*_: object) -> bool:
         raise OSError(errno.ENOTSUP, "not supported")
 
-    left = [f"{aside._beginning(tmp_path / 'o')}01234567.{ending}" for ending in ("part", "lock")]
+    left = [f"{atomic._beginning(tmp_path / 'o')}01234567.{ending}" for ending in ("part", "lock")]
     for name in left:
         (tmp_path / name).touch()
     monkeypatch.setattr(aside, "try_lock", none)
-    monkeypatch.setattr(aside.os, "link", none)
+    monkeypatch.setattr(atomic.os, "link", none)
     monkeypatch.setattr(aside, "_exchange", lambda *_: False)
     with replacing(tmp_path / "o", force=False) as part:
         part.write_text(NEW)
@@ -266,13 +266,13 @@ def test_what_another_computer_or_another_name_left_stays(tmp_path: Path, monkey
     kept = []
     with monkeypatch.context() as elsewhere:
         elsewhere.setattr(aside, "_host", lambda: "abcdef")
-        child_names = aside._beginning(tmp_path / "o")
-    for name in (f"{child_names}01234567", f".other.{aside._host()}.01234567", ".o.mine"):
+        child_names = atomic._beginning(tmp_path / "o")
+    for name in (f"{child_names}01234567", f".other.{atomic._host()}.01234567", ".o.mine"):
         for ending in (".part", ".lock"):
             (tmp_path / (name + ending)).write_text("not ours")
             kept.append(name + ending)
-    (tmp_path / f".o.{aside._host()}.01234567.part").write_text("no lock: not known to be left behind")
-    kept.append(f".o.{aside._host()}.01234567.part")
+    (tmp_path / f".o.{atomic._host()}.01234567.part").write_text("no lock: not known to be left behind")
+    kept.append(f".o.{atomic._host()}.01234567.part")
     write(tmp_path / "o", "file")
     assert names(tmp_path) == sorted([*kept, "o"])
 
