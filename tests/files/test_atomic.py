@@ -1,4 +1,4 @@
-"""Written aside, then renamed: whatever happens, a target is absent, the old one, or the complete new one."""
+"""Written atomic, then renamed: whatever happens, a target is absent, the old one, or the complete new one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from mssync.errors import InputError, OutputError
-from mssync.files import replacing, replacing_folder, scratch_folder, written_aside
+from mssync.files import atomic, replacing, replacing_folder, scratch_folder, written_aside
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="links and signals as on Linux and macOS")
 OLD, NEW = "old" * 1000, "new" * 100_000
@@ -137,7 +137,7 @@ def test_a_link_under_the_temporary_name_is_not_written_through(
 @pytest.mark.parametrize("in_one_step", [True, False])
 def test_a_folder_is_replaced_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_one_step: bool) -> None:
     if not in_one_step:
-        monkeypatch.setattr(aside, "_exchange", lambda *_: False)
+        monkeypatch.setattr(atomic, "_exchange", lambda *_: False)
     out = tmp_path / "f"
     for text, kept in ((OLD, "a.txt"), (NEW, "b.txt")):
         with replacing_folder(out, force=True, ours=ours) as part:
@@ -150,7 +150,7 @@ def test_a_folder_is_replaced_as_a_whole(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_folder_moved_away_by_a_run_that_died_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aside, "_exchange", lambda *_: False)
+    monkeypatch.setattr(atomic, "_exchange", lambda *_: False)
     out = tmp_path / "f"
     with replacing_folder(out, force=True, ours=ours) as part:
         (part / "a.txt").write_text(OLD)
@@ -170,9 +170,9 @@ def test_a_disk_without_locks_and_links_serves_too(tmp_path: Path, monkeypatch: 
     left = [f"{atomic._beginning(tmp_path / 'o')}01234567.{ending}" for ending in ("part", "lock")]
     for name in left:
         (tmp_path / name).touch()
-    monkeypatch.setattr(aside, "try_lock", none)
+    monkeypatch.setattr(atomic, "try_lock", none)
     monkeypatch.setattr(atomic.os, "link", none)
-    monkeypatch.setattr(aside, "_exchange", lambda *_: False)
+    monkeypatch.setattr(atomic, "_exchange", lambda *_: False)
     with replacing(tmp_path / "o", force=False) as part:
         part.write_text(NEW)
     for text in (OLD, NEW):
@@ -187,7 +187,7 @@ def test_a_disk_without_locks_and_links_serves_too(tmp_path: Path, monkeypatch: 
 CHILD = """
 import sys
 from pathlib import Path
-from mssync.files import replacing, replacing_folder, scratch_folder
+from mssync.files import atomic, replacing, replacing_folder, scratch_folder
 out, kind = Path(sys.argv[1]), sys.argv[2]
 def stop(words):
     print(words, flush=True)
@@ -265,7 +265,7 @@ def test_a_scratch_folder_goes_even_after_a_kill(tmp_path: Path, monkeypatch: py
 def test_what_another_computer_or_another_name_left_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = []
     with monkeypatch.context() as elsewhere:
-        elsewhere.setattr(aside, "_host", lambda: "abcdef")
+        elsewhere.setattr(atomic, "_host", lambda: "abcdef")
         child_names = atomic._beginning(tmp_path / "o")
     for name in (f"{child_names}01234567", f".other.{atomic._host()}.01234567", ".o.mine"):
         for ending in (".part", ".lock"):
@@ -280,7 +280,7 @@ def test_what_another_computer_or_another_name_left_stays(tmp_path: Path, monkey
 LOOP = """
 import sys
 from pathlib import Path
-from mssync.files import replacing, replacing_folder
+from mssync.files import atomic, replacing, replacing_folder
 file, folder = Path(sys.argv[1]) / "o", Path(sys.argv[1]) / "f"
 print("begun", flush=True)
 number = 0

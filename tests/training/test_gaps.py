@@ -11,12 +11,12 @@ import pytest
 from mssync.arrays import Array
 from mssync.models import load_model
 from mssync.motion.pyramid import View
+from mssync.motion.spaces import load_space
 from mssync.motion.syncers import SyncCurve, SyncerPyramid
 from mssync.training import run
 from mssync.training.data.av_offsets import measure_av_offsets
 from mssync.training.data.clips import Clip, save_clip
 from mssync.training.data.index import Record, write_report
-from mssync.training.data.preprocess import space_mark
 from mssync.training.data.samples import Sample
 
 SPACE = load_model().file("space.npz")
@@ -26,7 +26,7 @@ LEAST = 0.04  # inter-ocular distances: on a small face the tracker never sees l
 
 @pytest.fixture
 def clips(tmp_path: Path) -> Path:
-    records, mark, rng = {}, space_mark(SPACE), np.random.default_rng(0)
+    records, mark, rng = {}, load_space(SPACE).mark, np.random.default_rng(0)
     for name in ("a", "b"):
         motion = np.zeros((100, 43), np.float32)
         motion[:, -5] = LEAST + 0.1 * np.abs(np.sin(np.arange(100) / 3))
