@@ -14,50 +14,27 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from common import RESULTS, machine
-from numpy.typing import NDArray
+from dev_set import LONG, Person, Take, dev_people, taker
+from judged import Case, agreement, said
+from life import beats, blinking, moves
 from rich.console import Console
 from rich.table import Table
 
 from mssync import TalkingHead
 from mssync.evaluation.footage import pinned_space
-from mssync.evaluation.scores import content, dependence, head
-from mssync.media.audio import load_sound
-from mssync.motion.generator import MotionOptions
+from mssync.evaluation.scores import content, dependence
+from mssync.evaluation.scores.takes import collapsed, head_energy
 from mssync.motion.space import Motion
-from mssync.training.data.clips import load_clip
-from mssync.training.data.index import Record, read_report
-from mssync.training.data.listing import Entry, read_list
+from mssync.motion.syncers import SyncerPyramid, shipped_judge
 
-Array = NDArray[np.float32]
-Mask = NDArray[np.bool_]
-Take = Callable[[Array, int], Motion]
-
-MIN_FRAMES, MIN_TALK, LONG = 75, 0.3, 200
-TALKING, TOUCHING = 0.5, 0.01
-MEASURES = ("dependence", "content", "variety", "head")
-
-
-@dataclass(frozen=True)
-class Person:
-    """One dev clip: who moves how and says what, offset and fade taken out.
-
-    Attributes:
-        motion: ``(T, D)`` as tracked; valid, speaking: ``(T,)``; sound: ``(640 T,)`` at 16 kHz.
-    """
-
-    entry: Entry
-    motion: Motion
-    valid: Mask
-    speaking: Mask
-    sound: Array
+MEASURES = ("dependence", "content", "variety", "head", "blinks", "beats", "takes", "sync", "words")
+TOUCHING = 0.01
 
 
 def main() -> None:
@@ -70,59 +47,23 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", default=",".join(MEASURES), help="some of: " + ", ".join(MEASURES))
     args = parser.parse_args()
+    only = tuple(args.only.split(","))
+    if not set(only) <= set(MEASURES):
+        parser.error("--only knows " + ", ".join(MEASURES))
     people = dev_people(args.clips, args.videos, args.list)
-    model = TalkingHead.load(args.model)
-    facts = raw_marks(people, taker(model), args.seeds, tuple(args.only.split(",")))
+    facts = raw_marks(people, taker(TalkingHead.load(args.model)), args.seeds, only)
     RESULTS.mkdir(parents=True, exist_ok=True)
     facts = {"machine": machine(), "model": str(args.model), **facts}
     (RESULTS / "raw_marks.json").write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
 
 
-def usable(record: Record | None) -> bool:
-    """A talking clip, long enough, whose offset is settled."""
-    return record is not None and record.clear is True and record.seconds * 25 >= MIN_FRAMES and record.talk >= MIN_TALK
-
-
-def dev_people(clips: Path, videos: Path, listing: Path) -> list[Person]:
-    """The talking dev clips."""
-    records = read_report(clips)
-    return [
-        person(e, clips, videos, records[e.name])
-        for e in read_list(listing)
-        if e.split == "dev" and usable(records.get(e.name))
-    ]
-
-
-def person(entry: Entry, clips: Path, videos: Path, record: Record) -> Person:
-    """One clip with its video's sound."""
-    clip = load_clip(clips / (entry.name + ".npz"), entry.name)
-    start, late = round(record.faded * 25), record.offset or 0
-    first, heard = max(0, late), max(0, -late)
-    sound = load_sound(next(videos.glob(entry.name + ".*")))[640 * (start + heard) :]
-    n = min(len(clip.motion) - first, len(clip.speech) - heard, len(sound) // 640)
-    return Person(
-        entry,
-        Motion(clip.motion[first : first + n], pinned_space().names),
-        clip.valid[first : first + n],
-        clip.speech[heard : heard + n] >= TALKING,
-        sound[: 640 * n],
-    )
-
-
-def taker(model: TalkingHead) -> Take:
-    """The model as a function of sound and seed."""
-
-    def take(sound: Array, seed: int) -> Motion:
-        stream = model.stream(MotionOptions(seed=seed))
-        return Motion(np.concatenate([stream.push(sound), stream.flush()]), pinned_space().names)
-
-    return take
-
-
 def raw_marks(people: list[Person], take: Take, seeds: int, only: tuple[str, ...] = MEASURES) -> dict[str, Any]:
     """All measures of raw motion; ``takes[person][seed]``."""
     takes = [[take(p.sound, seed) for seed in range(seeds)] for p in people]
-    table = {"dependence": depends, "content": says, "variety": varies, "head": moves}
+    table = {
+        "dependence": depends, "content": says, "variety": varies, "head": moves, "blinks": blinking, "beats": beats,
+        "takes": differ, "sync": synced, "words": finds_words,
+    }  # fmt: skip
     return {name: table[name](people, takes) for name in only}
 
 
@@ -200,7 +141,7 @@ def varies(people: list[Person], takes: list[list[Motion]]) -> dict[str, Any]:
             cut = Motion(m.values[:n], m.names)
             share = content.used_variance(cut, p.motion, k, used[:n], used)
             rows.setdefault("share of the expression's variance used", []).append((share, 1.0))
-            if p.entry.family == "presenter":
+            if p.presenter:
                 height = [content.brows(x, space)[: len(u)][u] for x, u in both]
                 rows.setdefault("brows, spread", []).append((float(height[0].std()), float(height[1].std())))
                 pace = [float(np.abs(h[4:] - h[:-4]).mean()) for h in height]
@@ -220,28 +161,34 @@ def varies(people: list[Person], takes: list[list[Motion]]) -> dict[str, Any]:
     return out
 
 
-def moves(people: list[Person], takes: list[list[Motion]]) -> dict[str, Any]:
-    """Spread and speed of the head per axis and spectra, presenters."""
-    talk = [i for i, p in enumerate(people) if p.entry.family == "presenter"]
-    table = Table("presenters", *dependence.AXES[:6], title="head, raw motion over the presenter's own, median ratio")
-    out: dict[str, Any] = {}
-    for name, of_path in (("spread", lambda x: x.std(1)), ("speed", lambda x: np.abs(x[:, 4:] - x[:, :-4]).mean(1))):
-        ratios = []
-        for i in talk:
-            real = of_path(dependence.paths(people[i].motion)[:6])
-            ratios += [of_path(dependence.paths(m)[:6]) / np.maximum(real, 1e-9) for m in takes[i]]
-        middle = np.median(ratios, axis=0)
-        out[name] = dict(zip(dependence.AXES, map(float, middle)))
-        table.add_row(name, *(f"{x:.2f}" for x in middle))
-    Console(width=120).print(table)
-    pace = [head.angular_velocity(people[i].motion.values[:, :3]) for i in talk]
-    own = [
-        head.spectrum_distance(head.angular_velocity(m.values[:, :3]), v) for i, v in zip(talk, pace) for m in takes[i]
-    ]
-    between = [head.spectrum_distance(a, b) for a, b in combinations(pace, 2)]
-    out["spectrum"] = {"made": float(np.median(own)), "people": float(np.median(between))}
-    print(f"spectrum distance: {np.median(own):.1f} dB to the presenter's own, two people {np.median(between):.1f} dB")
+def differ(people: list[Person], takes: list[list[Motion]]) -> dict[str, Any]:
+    """Two takes of one speech, and takes whose head is still or repeats itself for ever."""
+    usual = float(np.median([head_energy(p.motion) for p in people if p.presenter]))
+    drawn = [m for of in takes for m in of]
+    hits = sum(collapsed(m, usual) for m in drawn)
+    pairs = [p for of in takes for p in combinations(of, 2)]
+    lips = [np.corrcoef(a.column("lip_gap"), b.column("lip_gap"))[0, 1] for a, b in pairs]
+    out = {"lips r": float(np.median(lips)), "collapsed": hits, "takes": len(drawn)}
+    print(f"two takes' lips r {out['lips r']:.2f}; collapsed {hits} of {len(drawn)} takes")
     return out
+
+
+def cases(people: list[Person], takes: list[list[Motion]]) -> list[Case]:
+    """The first take of everybody's voice, for judges."""
+    return [Case(p.presenter, of[0], p.mel, p.motion, p.mel) for p, of in zip(people, takes)]
+
+
+def synced(people: list[Person], takes: list[list[Motion]]) -> dict[str, Any]:
+    """Offset and confidence by the judges of lips, head and all, and of the head's axes one by one."""
+    out = agreement(SyncerPyramid.load(), cases(people, takes), "raw motion, by the judges")
+    natural = [c for c in cases(people, takes) if c.natural]
+    axes = SyncerPyramid.load(shipped_judge("judge-axes"))
+    return out | agreement(axes, natural, "presenters' heads axis by axis, raw motion")
+
+
+def finds_words(people: list[Person], takes: list[list[Motion]]) -> dict[str, Any]:
+    """Content by the judge that timing alone cannot please."""
+    return said(SyncerPyramid.load(shipped_judge("judge-content")), cases(people, takes))
 
 
 if __name__ == "__main__":

@@ -147,8 +147,8 @@ def train_syncer(
     for name, numbers in found.items():
         on, count = 100 * numbers.get("on", 0.0), int(numbers.get("clips", 0))
         tell(
-            f"{name}: true lag stands {numbers.get('dev', 0.0):.1f} deviations high, "
-            f"offset found on {on:.0f} % of {count} clips"
+            f"{name}: true lag stands {numbers.get('height', 0.0):.1f} deviations high, offset found on {on:.0f} % of "
+            f"{count} clips, other words beaten in {100 * numbers.get('won', 0.5):.0f} % (chance 50)"
         )
 
 

@@ -46,7 +46,7 @@ HEAD_VIEWS: Final[dict[View, tuple[str, ...]]] = {
     "yaw": ("rot_y",),
     "roll": ("rot_z",),
     "shift": ("trans_x", "trans_y", "log_scale"),
-    "unpitched": ("rot_y", "rot_z", "trans_x", "log_scale"),
+    "unpitched": ("rot_y", "rot_z", "trans_x"),
 }
 """Columns of the motion that the views of nothing but the head show, ten times their size."""
 

@@ -4,8 +4,8 @@ samples (reflected at the ends) of the level below, every second sample kept. Mo
 And the *views*: which part of a motion a syncer sees. ``lips`` are the lips' own shape and gap, whatever brows and
 cheeks do; ``head`` is nothing but the head's rotation; ``all`` is head, expression and lips together. ``pitch``,
 ``yaw``, ``roll`` and ``shift`` (place and size) are the parts of the head's motion one by one: heads nod with the voice
-most of all, and a view that holds a nod says nothing of the rest. ``unpitched`` is all that a head does but nodding and
-going up and down.
+most of all, and a view that holds a nod says nothing of the rest. ``unpitched`` is what a head does besides nodding: it
+turns, tilts and goes sideways (the tracked size is left out, since an opening mouth moves it a little).
 """
 
 from __future__ import annotations

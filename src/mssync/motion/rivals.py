@@ -27,32 +27,39 @@ def loudness_course(sound: Array) -> Array:
     return np.lib.stride_tricks.sliding_window_view(level, WINDOW_FRAMES)
 
 
-def rivals(sound: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def rivals(sound: Array, opening: Array | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The spoken windows of a clip and, for each, those of other words that are most equal in loudness.
 
     Spoken are windows louder than the clip's median window. A rival is spoken and lies eight frames away or more.
 
     Args:
         sound: ``(4 T, bands)`` log energies.
+        opening: ``(T,)`` lip gap; where it is given, rivals are also as open, from frame to frame, and only the
+            mouth's shape tells them apart. Both count by their own spread.
     Returns:
         rows ``(M,)`` and their rivals ``(M, 10)``; M is 0 where a clip is too short to have them.
     """
-    course = loudness_course(sound).astype(np.float64) if len(sound) >= STEPS_PER_FRAME * WINDOW_FRAMES else None
-    if course is None or len(course) < MIN_WINDOWS:
-        return np.zeros(0, np.int64), np.zeros((0, COUNT), np.int64)
+    none = np.zeros(0, np.int64), np.zeros((0, COUNT), np.int64)
+    frames = len(sound) // STEPS_PER_FRAME if opening is None else min(len(sound) // STEPS_PER_FRAME, len(opening))
+    if frames - WINDOW_FRAMES + 1 < MIN_WINDOWS:
+        return none
+    course = loudness_course(sound[: STEPS_PER_FRAME * frames]).astype(np.float64)
     spoken = np.flatnonzero(course.mean(1) >= np.median(course.mean(1)))
-    x = course[spoken]
+    x = course[spoken] / max(float(course.std()), 1e-6)
+    if opening is not None:
+        gap = np.lib.stride_tricks.sliding_window_view(np.asarray(opening[:frames], np.float64), WINDOW_FRAMES)
+        x = np.concatenate([x, gap[spoken] / max(float(gap.std()), 1e-6)], 1)
     distance = (x**2).sum(1)[:, None] + (x**2).sum(1)[None] - 2 * x @ x.T
     distance[np.abs(spoken[:, None] - spoken[None]) < APART] = np.inf
     enough = np.isfinite(distance).sum(1) >= COUNT
     nearest = np.argsort(distance, axis=1, kind="stable")[:, :COUNT]
     if nearest.shape[1] < COUNT:
-        return np.zeros(0, np.int64), np.zeros((0, COUNT), np.int64)
+        return none
     return spoken[enough], spoken[nearest[enough]]
 
 
 def won(motion: Array, sound: Array, rows: NDArray[np.int64], others: NDArray[np.int64]) -> Array:
-    """Share of its rivals that each window's own sound beats ``(M,)``.
+    """Share of its rivals that each window's own sound beats ``(M,)``; equal ones count half.
 
     Args:
         motion, sound: unit vectors ``(N, E)`` of a pyramid's level 0.
@@ -60,4 +67,4 @@ def won(motion: Array, sound: Array, rows: NDArray[np.int64], others: NDArray[np
     """
     own = (motion[rows] * sound[rows]).sum(1)
     other = np.einsum("me,mke->mk", motion[rows], sound[others])
-    return np.asarray((own[:, None] > other).mean(1), np.float32)
+    return np.asarray(0.5 + 0.5 * np.sign(own[:, None] - other).mean(1), np.float32)

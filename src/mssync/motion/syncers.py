@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +85,11 @@ class SyncCurve:
         )
 
 
+def shipped_judge(name: Literal["judge", "judge-axes", "judge-content"]) -> Path:
+    """Folder of a judge inside the package: the pyramid of lips, head and all; of the head's axes; of what is said."""
+    return Path(str(resources.files("mssync"))) / "weights" / name
+
+
 class SyncerPyramid:
     """A syncer pyramid on ONNX Runtime.
 
@@ -118,7 +123,7 @@ class SyncerPyramid:
         Raises:
             AssetError: a file is missing, damaged, or not what ``mssync train syncer`` writes.
         """
-        folder = folder or Path(str(resources.files("mssync"))) / "weights" / "judge"
+        folder = folder or shipped_judge("judge")
         try:
             manifest = parse_json(_bytes(folder / "manifest.json"))
             if isinstance(manifest, dict) and "ear" in manifest:  # the entry's name in older versions

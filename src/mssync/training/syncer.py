@@ -246,10 +246,10 @@ class SyncerTrainer:
     def probe(self) -> dict[str, float]:
         """Dev numbers over clips of at least 23 windows, from the mean cosine at each lag of +-15.
 
-        ``dev``: how far lag 0 stands above the median, in standard deviations of the lags more than two away (early
-        stopping maximises it); ``on``: share of clips whose best lag is within one step of 0; ``on_<role>`` likewise;
-        ``won``: share of equally loud moments of other words that the own sound beats, chance one half (of a run on
-        matched windows it is ``dev`` as well).
+        ``height``: how far lag 0 stands above the median, in standard deviations of the lags more than two away;
+        ``on``: share of clips whose best lag is within one step of 0; ``on_<role>`` likewise; ``won``: share of
+        equally loud moments of other words that the own sound beats, chance one half; ``dev``: ``height``, or ``won``
+        in a run on matched windows, which early stopping maximises.
         """
         self.net.eval()
         height: list[float] = []
@@ -271,11 +271,12 @@ class SyncerTrainer:
             height.append(float((curve[15] - np.median(curve)) / (curve[far].std() + 1e-6)))
             on.setdefault(role[i], []).append(abs(int(np.argmax(curve)) - 15) <= 1)
         if not height:
-            return {"dev": 0.0, "on": 0.0, "clips": 0.0}
+            return {"dev": 0.0, "height": 0.0, "won": 0.5, "on": 0.0, "clips": 0.0}
         every = [x for group in on.values() for x in group]
         share = float(np.mean(won_shares)) if won_shares else 0.5
         return {
             "dev": share if self.matched else float(np.mean(height)),
+            "height": float(np.mean(height)),
             "won": share,
             "on": float(np.mean(every)),
             "clips": float(len(every)),

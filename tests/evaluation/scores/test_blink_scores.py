@@ -38,6 +38,15 @@ def test_no_blink() -> None:
     assert interval is not None and interval[0] == 0.0 and 5 < interval[1] < 10
 
 
+def test_blinks_in_pauses_against_the_share_of_pauses() -> None:
+    speech = np.zeros(750)
+    speech[:500] = 1.0
+    found = by_key(blinks(footage(blinking(750, [100, 300, 550, 600, 700], 3), speech=speech)))["blinks.pauses"]
+    assert found.value == pytest.approx(3 / 5) and found.chance == pytest.approx(1 / 3)
+    assert found.interval is not None and found.interval[0] < 0.6 < found.interval[1]
+    assert by_key(blinks(footage(blinking(750, [], 3))))["blinks.pauses"].value is None
+
+
 def test_half_the_clip_unseen() -> None:
     valid = np.arange(750) >= 375
     found = by_key(blinks(footage(blinking(750, [100, 300, 450, 600], 3), valid=valid)))

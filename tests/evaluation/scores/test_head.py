@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from motion_samples import PIXELS, by_key, footage, motion_of, points_of, sway, value
 
+from mssync.arrays import Array64
 from mssync.evaluation.footage import Footage
 from mssync.evaluation.scores.head import (
     angular_velocity,
@@ -25,6 +26,10 @@ T = np.arange(FRAMES) / 25.0
 
 def head(scale: float = 1.0, seed: int = 0) -> Footage:
     return footage(motion_of(FRAMES, **{k: scale * v for k, v in sway(FRAMES, seed).items()}))
+
+
+def windows(seen: Footage) -> Array64:
+    return motion_windows(seen.motion[:, :3], seen.track.valid)
 
 
 def test_amounts_of_a_known_sway() -> None:
@@ -118,18 +123,18 @@ def test_spectrum_distance() -> None:
 
 
 def test_frechet_of_windows_sees_amount_and_pose() -> None:
-    real, other = motion_windows(head(seed=0)), motion_windows(head(seed=3))
+    real, other = windows(head(seed=0)), windows(head(seed=3))
     assert real.shape == (FRAMES - 24, 21)
     near = frechet(real, other)
     for far in (head(0.3, seed=3), head(2.0, seed=3), footage(motion_of(FRAMES))):
-        assert frechet(real, motion_windows(far)) > 2 * near
+        assert frechet(real, windows(far)) > 2 * near
     posed = real.copy()
     posed[:, 0] += 7
     assert frechet(real, posed) == pytest.approx(49, rel=1e-6)
 
 
 def test_windows_hold_mean_pose_and_mean_velocity_first() -> None:
-    ramp = motion_windows(footage(motion_of(60, rot_y=np.radians(np.arange(60.0)))))
+    ramp = windows(footage(motion_of(60, rot_y=np.radians(np.arange(60.0)))))
     # Motion's + turns to the picture's left, which is yaw < 0.
     np.testing.assert_allclose(ramp[:, 1], -(np.arange(36) + 12.0), atol=1e-3)
     np.testing.assert_allclose(ramp[:, 3 + 6], 25.0, atol=1e-3)

@@ -332,7 +332,10 @@ def _sync_curves(case: Case) -> dict[str, dict[str, Any]]:
 def _pool(case: Case) -> Pool:
     """Motion, windows of head motion, features, and which speech it is."""
     seen, settings = case.seen, case.settings
-    pool: Pool = {"motion": seen.motion, "windows": head.motion_windows(seen).astype(np.float32)}
+    pool: Pool = {
+        "motion": seen.motion,
+        "windows": head.motion_windows(seen.motion[:, :3], seen.track.valid).astype(np.float32),
+    }
     # Takes of one speech belong together: the same real footage or sound file; else the very same samples.
     speech = str(case.item.reference or case.item.audio or hashlib.sha256(seen.sound.tobytes()).hexdigest())
     pool["speech"] = np.array(hashlib.sha256(speech.encode(errors="backslashreplace")).hexdigest())

@@ -70,16 +70,18 @@ def spectrum_distance(a: Array64, b: Array64) -> float:
     return float(10.0 * np.sqrt((ratio**2).mean()))
 
 
-def motion_windows(seen: Footage) -> Array64:
+def motion_windows(turn: Array, valid: Mask) -> Array64:
     """One-second windows of head motion ``(n, 21)`` for a Frechet distance; pool the rows of many videos for a set.
 
     Per window of 25 frames, one starting at every frame: mean pitch, yaw and roll in degrees, and per axis the first
     six orthonormal cosine terms (DCT-II, up to 2.5 Hz) of the angular velocity, divided by ``sqrt(24)``, in degrees per
     second. A fixed basis, so that distances of different videos can be compared. Windows with lost frames are left out.
+
+    Args:
+        turn: ``(T, 3)`` rotation vectors at 25 fps; valid: ``(T,)``.
     """
-    turn = seen.motion[:, :3]
     view = np.lib.stride_tricks.sliding_window_view
-    whole = view(seen.track.valid, WINDOW).all(-1)
+    whole = view(valid, WINDOW).all(-1)
     steps = WINDOW - 1
     k, t = np.arange(COSINES)[:, None], np.arange(steps)[None]
     cosines = np.cos(np.pi * k * (t + 0.5) / steps) * np.where(k == 0, 1.0, np.sqrt(2.0)) / steps
@@ -153,7 +155,7 @@ def _compared(seen: Footage, real: Footage | None) -> list[Score]:
     halves = spectrum_distance(*np.array_split(other, 2))
     distance = spectrum_distance(own, other)
     out = [Score("head.spectrum", distance, "dB", "low", note=note.format(halves, "dB"))]
-    a, b = motion_windows(seen), motion_windows(real)
+    a, b = (motion_windows(f.motion[:, :3], f.track.valid) for f in (seen, real))
     if min(len(a), len(b)) < WINDOW:
         why = "It needs two seconds of an unbroken view of the face in both videos."
         return [*out, Score.not_run("head.frechet", "deg^2", "low", why)]

@@ -1,0 +1,99 @@
+"""The dev people of a corpus for the benchmarks: who moves how and says what, offset and fade taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from mssync import TalkingHead
+from mssync.arrays import Array, Mask
+from mssync.evaluation.footage import pinned_space
+from mssync.media.audio import load_sound
+from mssync.motion.generator import MotionOptions
+from mssync.motion.space import Motion
+from mssync.speech.logmel import log_mel
+from mssync.timing import SAMPLES_PER_FRAME
+from mssync.training.data.clips import load_clip
+from mssync.training.data.index import Record, read_report
+from mssync.training.data.listing import Entry, read_list
+
+Take = Callable[[Array, int], Motion]
+
+MIN_FRAMES, MIN_TALK = 75, 0.3
+LONG = 200  # frames from which on a correlation over time says something
+TALKING = 0.5
+
+
+@dataclass(frozen=True)
+class Person:
+    """One dev clip.
+
+    Attributes:
+        motion: ``(T, D)`` as tracked; valid: ``(T,)``; speech: ``(T,)`` probability; sound: ``(640 T,)`` at 16 kHz.
+    """
+
+    entry: Entry
+    motion: Motion
+    valid: Mask
+    speech: Array
+    sound: Array
+
+    @property
+    def speaking(self) -> Mask:
+        """Frames of speech."""
+        return np.asarray(self.speech >= TALKING, np.bool_)
+
+    @property
+    def presenter(self) -> bool:
+        """Someone who moves the head as people do."""
+        return self.entry.family == "presenter"
+
+    @cached_property
+    def mel(self) -> Array:
+        """What judges hear, ``(4 T, 40)``."""
+        return log_mel(self.sound)
+
+
+def usable(record: Record | None) -> bool:
+    """A talking clip, long enough, whose offset is settled."""
+    return record is not None and record.clear is True and record.seconds * 25 >= MIN_FRAMES and record.talk >= MIN_TALK
+
+
+def dev_people(clips: Path, videos: Path, listing: Path) -> list[Person]:
+    """The talking dev clips."""
+    records = read_report(clips)
+    return [
+        person(e, clips, videos, records[e.name])
+        for e in read_list(listing)
+        if e.split == "dev" and usable(records.get(e.name))
+    ]
+
+
+def person(entry: Entry, clips: Path, videos: Path, record: Record) -> Person:
+    """One clip with its video's sound."""
+    clip = load_clip(clips / (entry.name + ".npz"), entry.name)
+    start, late = round(record.faded * 25), record.offset or 0
+    first, heard = max(0, late), max(0, -late)
+    sound = load_sound(next(videos.glob(entry.name + ".*")))[SAMPLES_PER_FRAME * (start + heard) :]
+    n = min(len(clip.motion) - first, len(clip.speech) - heard, len(sound) // SAMPLES_PER_FRAME)
+    return Person(
+        entry,
+        Motion(clip.motion[first : first + n], pinned_space().names),
+        clip.valid[first : first + n],
+        clip.speech[heard : heard + n],
+        sound[: SAMPLES_PER_FRAME * n],
+    )
+
+
+def taker(model: TalkingHead) -> Take:
+    """The model as a function of sound and seed."""
+
+    def take(sound: Array, seed: int) -> Motion:
+        stream = model.stream(MotionOptions(seed=seed))
+        return Motion(np.concatenate([stream.push(sound), stream.flush()]), pinned_space().names)
+
+    return take
