@@ -39,7 +39,6 @@ from mssync.timing import FPS
 
 Progress = Callable[[int, int | None], None]
 
-SUITES: Final = ("quick", "full")
 # What is kept of every video for the scores of the whole set (mssync.evaluation.run.pool).
 Pool = dict[str, NDArray[Any]]
 

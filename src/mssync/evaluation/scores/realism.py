@@ -131,17 +131,12 @@ def outside68(points: Array | Array64) -> Mask:
     return np.asarray(~inside, np.bool_)
 
 
-def unrealistic68(points: Array | Array64) -> Score:
-    """``unrealistic.share`` of 68-point motion ``(T, 68, 2)`` of any system: share of frames :func:`outside68`."""
-    return _share_of_frames(outside68(points))
-
-
 def unrealistic(seen: Footage) -> Score:
     """``unrealistic.share``: share of frames whose tracked points leave what a rigid head with expressions can show.
 
     A frame does when :func:`mesh_residual` exceeds 0.015 iod or its 68-point view is :func:`outside68`. The tracker
     knows only faces and mends much of what it sees, so this finds gross damage; where a system gives its own points,
-    score those with :func:`unrealistic68`.
+    ask :func:`outside68`.
     """
     valid = seen.track.valid
     out = mesh_residual(seen.track) > MAX_RESIDUAL
