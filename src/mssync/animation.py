@@ -1,4 +1,4 @@
-"""What comes out: an animation that is made frame by frame, and the file it is saved to."""
+"""An animation: frames that are made one by one, and the video file they are saved to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes in first: a photo at its size with its face. (The voice is in :mod:`mssync.voice`.)"""
+"""The photo as an input: at its size, with its chosen face. (The voice is in :mod:`mssync.voice`.)"""
 
 from __future__ import annotations
 

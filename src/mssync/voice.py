@@ -1,4 +1,4 @@
-"""The other input: a voice that is read piece by piece, from a file or from what a program holds in memory."""
+"""The voice as an input: read piece by piece, from a file or from what a program holds in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an evaluation sees and hears of one video: tracked again from its pixels, whoever made it.
+"""The footage of one video for an evaluation: track, motion and sound, from its pixels, whoever made it.
 
 Everything is pinned: motion at 25 frames per second in the default model's ``mesh`` space, sound mono at 16 kHz.
 """

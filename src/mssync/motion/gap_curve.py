@@ -1,6 +1,6 @@
-"""The lip gap set right: a monotone curve from the generator's gaps to people's.
+"""The lip-gap curve: a monotone map from the generator's lip gaps to people's.
 
-A net that must answer for many possible mouths answers between them: its closures stay a little open and its wide
+A net that predicts for many possible mouths predicts between them: its closures stay a little open and its wide
 vowels a little shut. Matching the quantiles of its gaps to those of real speech gives both back without moving anything
 in time.
 """

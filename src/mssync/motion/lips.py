@@ -1,4 +1,4 @@
-"""Lips brought to an exact gap: the step that closes them on /m b p/ whatever the photo's own smile is."""
+"""Exact lip gaps: the correction of points that closes the lips on /m b p/ whatever the photo's own smile is."""
 
 from __future__ import annotations
 

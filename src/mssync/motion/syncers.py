@@ -1,4 +1,4 @@
-"""A syncer pyramid at work: how well picture and sound of a clip agree, at every lag, per view and level.
+"""Syncer pyramids on ONNX Runtime: agreement of motion and audio at every lag, per view and level.
 
 One class serves both pyramids of the project: the *judge* (``weights/judge``: own seed, width and features,
 never in any training loss) and the syncers that training uses, which may measure av-offsets but may never judge.

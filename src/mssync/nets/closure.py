@@ -1,8 +1,8 @@
-"""Do the lips touch at this moment? A small net that hears half a second of sound and nothing else.
+"""The closure net: a small convolutional net that tells from half a second of audio features whether lips touch.
 
-A generator that must answer for many possible mouths closes them late, or half. But whether lips meet is a fact about
-the sound and can be learnt by itself: here, by convolutions over the filterbank. It answers two questions. Do this
-person's lips touch? People's often do without need. Is this /p b m/? Then everybody's must.
+A generator that predicts for many possible mouths closes them late, or half. But whether lips meet depends on the sound
+alone and can be learnt by itself. Two logits: this person's lips touch (people's often do without need); this is
+/p b m/ (then everybody's must).
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
+from mssync.timing import STEPS_PER_FRAME
+
 STEPS_BEFORE: Final = 24
 STEPS_AFTER: Final = 28
-WINDOW: Final = STEPS_BEFORE + STEPS_AFTER  # sound steps around the beginning of a frame
+WINDOW: Final = STEPS_BEFORE + STEPS_AFTER  # feature steps around the beginning of a frame
 
 
 class ClosureNet(nn.Module):
-    """``(N, WINDOW, bands)`` sound around N frames -> logits ``(N, 2)``: the lips touch; it is /p b m/."""
+    """Audio features ``(N, WINDOW, bands)`` around N frames -> logits ``(N, 2)``: the lips touch; it is /p b m/."""
 
     def __init__(self, bands: int, width: int = 64, dropout: float = 0.0) -> None:
         super().__init__()
@@ -36,10 +38,11 @@ class ClosureNet(nn.Module):
 
 
 def padded(sound: Tensor) -> Tensor:
-    """Sound ``(4 T, bands)`` with its edges repeated, so that frame t's window begins at row 4 t."""
+    """Features ``(4 T, bands)`` with their edges repeated, so that frame t's window begins at row 4 t."""
     return torch.cat([sound[:1].expand(STEPS_BEFORE, -1), sound, sound[-1:].expand(STEPS_AFTER, -1)])
 
 
 def cut_windows(sound: Tensor) -> Tensor:
-    """Windows of every frame ``(T, WINDOW, bands)`` of sound ``(4 T, bands)``."""
-    return padded(sound).unfold(0, WINDOW, 4).transpose(1, 2)[: len(sound) // 4]
+    """Windows ``(T, WINDOW, bands)`` of every frame of features ``(4 T, bands)``."""
+    windows = padded(sound).unfold(0, WINDOW, STEPS_PER_FRAME).transpose(1, 2)
+    return windows[: len(sound) // STEPS_PER_FRAME]

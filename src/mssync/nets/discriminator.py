@@ -1,9 +1,9 @@
-"""The window discriminator of MS-Sync (arXiv 2307.03270, as in the authors' code): is this motion real?
+"""The window discriminator of MS-Sync (arXiv 2307.03270, as in the authors' code), on motion alone.
 
-Two judgements: each frame's pose by itself, and windows of 5, 10, 20 and 40 frames, half overlapping, read by one
-LSTM. A projection (Miyato & Koyama 2018) on the encoding of the observed start tells whether a window fits the person
-it went out from; its weight falls with the distance from the start. Linear layers carry spectral norm; the LSTM,
-whose gates bound it already, does not. It hears nothing: agreement with the sound is the syncers' business.
+It scores each frame's pose by itself, and windows of 5, 10, 20 and 40 frames, half overlapping, by one LSTM. A
+projection (Miyato & Koyama 2018) on the encoding of the observed start scores whether a window fits that start; its
+weight decays with the distance from it. Linear layers carry spectral norm; the LSTM, whose gates bound it already, does
+not. It gets no audio: agreement with the sound is the syncers' part.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 WINDOWS: Final = (5, 10, 20, 40)
-REACH: Final = 40.0  # frames over which the observed start's weight falls to 1/e
+DECAY_FRAMES: Final = 40.0  # over which the weight of the observed start decays to 1/e
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class DiscriminatorShape:
     hidden: int = 64
 
     def as_dict(self) -> dict[str, int]:
+        """Sizes by name."""
         return asdict(self)
 
 
@@ -60,15 +61,15 @@ class WindowDiscriminator(nn.Module):
         )  # fmt: skip
 
     def forward(self, motion: Tensor) -> tuple[Tensor, Tensor]:
-        """Judge motion.
+        """Score motion.
 
         Args:
             motion: ``(B, N, D)`` normalised; frame 0 is the observed start.
         Returns:
             frame scores ``(B, N - 1)`` and window scores ``(B, W)``.
         """
-        pose, speed = motion[:, 1:], motion[:, 1:] - motion[:, :-1]
-        e = self.embed(torch.cat([pose, 4.0 * speed], 2))
+        pose, velocity = motion[:, 1:], motion[:, 1:] - motion[:, :-1]
+        e = self.embed(torch.cat([pose, 4.0 * velocity], 2))
         start = self.start(e[:, 0])
         scores = []
         for n in WINDOWS:
@@ -78,19 +79,19 @@ class WindowDiscriminator(nn.Module):
             cut = e.unfold(1, n, hop).transpose(2, 3)
             b, count = cut.shape[:2]
             _, (last, _) = self.lstm(cut.flatten(0, 1))
-            seen = last[0].unflatten(0, (b, count))
-            far = torch.exp(-torch.arange(count, device=e.device) * hop / REACH)
-            fits = (seen * start[:, None]).mean(2) * far
-            scores.append(self.window(seen)[..., 0] + fits)
+            encoded = last[0].unflatten(0, (b, count))
+            decay = torch.exp(-torch.arange(count, device=e.device) * hop / DECAY_FRAMES)
+            projection = (encoded * start[:, None]).mean(2) * decay
+            scores.append(self.window(encoded)[..., 0] + projection)
         return self.frame(e)[..., 0], torch.cat(scores, 1)
 
 
 def hinge_real_fake(real: tuple[Tensor, Tensor], fake: tuple[Tensor, Tensor]) -> Tensor:
-    """The discriminator's hinge loss, frames and windows weighed alike."""
+    """The discriminator's hinge loss on (frame scores, window scores) of real and of generated motion."""
     parts = [F.relu(1 - r).mean() + F.relu(1 + f).mean() for r, f in zip(real, fake, strict=True)]
     return torch.stack(parts).mean()
 
 
 def hinge_fooled(fake: tuple[Tensor, Tensor]) -> Tensor:
-    """The generator's side: minus the scores."""
+    """The generator's hinge loss: minus the scores of generated motion."""
     return -(fake[0].mean() + fake[1].mean()) / 2

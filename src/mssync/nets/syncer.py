@@ -1,7 +1,7 @@
-"""The syncer of one pyramid level: two towers whose unit vectors agree when motion and sound belong together.
+"""The syncer of one pyramid level: a motion and an audio tower whose unit vectors agree where both belong together.
 
-MS-Sync (arXiv 2307.03270) trains one per level on windows of five motion frames and twenty sound steps;
-its own network and loss were never published. Here: an MLP on the motion window, a small convolution on the sound
+MS-Sync (arXiv 2307.03270) trains one per level on windows of five motion frames and twenty feature steps;
+its own network and loss were never published. Here: an MLP on the motion window, a small convolution on the feature
 window, cosine of unit vectors, InfoNCE (van den Oord et al. 2018) with negatives from the same clip and from others.
 """
 
@@ -22,11 +22,11 @@ class SyncerShape:
 
     Attributes:
         motion: columns V of the view.
-        bands: sound features per step.
+        bands: audio features per step.
         width: of the towers.
         out: length of the unit vectors.
         frames, steps: window lengths.
-        centred: leading columns of which only the change within the window is seen (the head's place in the picture).
+        centred: leading columns whose mean over the window is taken out (the head's place in the picture).
     """
 
     motion: int
@@ -38,6 +38,7 @@ class SyncerShape:
     centred: int = 0
 
     def as_dict(self) -> dict[str, int]:
+        """Sizes by name, as checkpoints hold them."""
         return asdict(self)
 
 

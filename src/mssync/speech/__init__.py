@@ -1,1 +1,1 @@
-"""What is in the sound: filterbank features, and who speaks when."""
+"""Speech analysis: audio features, speech activity, loudness, phones."""

@@ -1,6 +1,6 @@
-"""Plain log-mel energies, 40 bands at 100 steps per second: what the judges of an evaluation hear.
+"""Log-mel energies, 40 bands at 100 steps per second: the audio features of the judges of an evaluation.
 
-Kept apart from :mod:`mssync.speech.features` on purpose: a judge must not hear through the ears of the model it judges.
+Kept apart from :mod:`mssync.speech.features` on purpose: a judge must not share the features of the model it judges.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""What is set right after training, on training clips: how far heads turn, how far lips part, how often they touch.
+"""Calibration of a trained generator on training clips: amount of head motion, lip-gap curve, closure thresholds.
 
-A net that answers for many possible people answers between them: its heads turn too little, its closures stay a little
-open. Matching a few numbers of its free-running motion to people's gives that back without moving anything in time.
+A net that predicts for many possible people predicts between them: its heads turn too little, its closures stay a
+little open. Matching a few numbers of its free-running motion to people's gives that back without moving anything in
+time.
 """
 
 from __future__ import annotations

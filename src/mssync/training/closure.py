@@ -1,4 +1,4 @@
-"""Closed lips as a question of their own: training the small net of :mod:`mssync.nets.closure` on all clips."""
+"""Training of the closure net (:mod:`mssync.nets.closure`) on all clips, and the thresholds of its probabilities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the data says of its own size, kept with the weights."""
+"""Statistics of the training data that belong to the weights: scales of the motion, energies, the default style."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ from mssync.training.data.samples import Sample, scales
 
 @dataclass(frozen=True)
 class Facts:
-    """Scales per column, energy statistics, the style used by default."""
+    """Statistics of the training data.
+
+    Attributes:
+        scales: ``(D,)`` size of each column of motion, in the space's units.
+        energy_mean, energy_std: ``(2,)`` over clips of :func:`mssync.training.data.samples.clip_energy`.
+        style_default: ``(2,)`` energies in units of ``energy_std`` that the model is asked for where nobody chooses.
+    """
 
     scales: Array
     energy_mean: Array

@@ -1,4 +1,4 @@
-"""What a new run goes on from: the weights of an exported model (the shipped ``default`` too), or of another run."""
+"""Initial weights of a run: those of an exported model (the shipped ``default`` too), or of another run."""
 
 from __future__ import annotations
 

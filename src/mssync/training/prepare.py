@@ -1,4 +1,4 @@
-"""What every training command asks before it begins: which clips, in which motion space, on which device."""
+"""Inputs that all training commands share: the clips, their motion space, the device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Quick dev numbers of a generator on raw motion, to steer training (the judges of quality are elsewhere)."""
+"""Dev metrics of a generator on raw motion, to steer training (they judge no finished video)."""
 
 from __future__ import annotations
 

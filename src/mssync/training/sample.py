@@ -1,4 +1,4 @@
-"""Videos of what a generator can do so far: a few seconds of the demo voice on one photo, every so many steps."""
+"""Sample videos during training: a few seconds of the demo voice on one photo, every so many steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The syncers that teach a generator: the synchrony loss of MS-Sync (arXiv 2307.03270)."""
+"""The synchrony loss of MS-Sync (arXiv 2307.03270): frozen syncers that teach a generator."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mssync.training.syncer import SPACE
 
 
 class SyncTeachers:
-    """The frozen syncers.
+    """The synchrony loss: minus the cosine of frozen syncers, averaged over windows, levels and views.
 
     Args:
         folder: of ``mssync train syncer`` with the recipe's features ``bands``: the run itself, or what it exported.

@@ -1,4 +1,4 @@
-"""The few answers that matter, from the many scores: is this as good as real footage, and is the difference certain?
+"""Verdicts from the many scores: is this as good as real footage, and is the difference certain?
 
 Five questions (:data:`QUESTIONS`) are asked of every system: sync, closures, silence, head, picture. Each rests on one
 to three *measures*: a score, or how far it stands above its chance level, or its share of that level. A measure is

@@ -1,4 +1,4 @@
-"""What ``mssync evaluate`` is asked to look at: one video, a folder, or a CSV file, as a list of items."""
+"""Items of ``mssync evaluate``: one video, a folder, or a CSV file, as a list."""
 
 from __future__ import annotations
 

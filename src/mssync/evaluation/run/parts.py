@@ -1,4 +1,4 @@
-"""Finished items of an evaluation that was stopped: kept as files, and believed only where nothing about them is wrong.
+"""Finished items of an evaluation, kept as files so that a stopped run goes on; each is checked before it is used.
 
 An item is two files: ``KEY.json`` with the rows and ``KEY.npz`` with the arrays that scores of the set need. The JSON
 names the bytes of both by SHA-256; a file that was cut, changed or put there by something else is no finished item, and

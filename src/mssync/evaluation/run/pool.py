@@ -1,4 +1,4 @@
-"""Scores of a whole set of videos: what no single clip can tell."""
+"""Scores of a whole set of videos: distances of distributions, diversity and collapse."""
 
 from __future__ import annotations
 

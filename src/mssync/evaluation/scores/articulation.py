@@ -1,4 +1,4 @@
-"""Do the lips say what is said? Closures at /p b m/, open vowels, and the lips' opening against the loudness.
+"""Articulation scores: closures at /p b m/, open vowels, and the lip gap against the loudness.
 
 The lip gap is the ``mesh`` space's: mean distance of the inner edges less what the tracker leaves of touching lips, in
 inter-ocular distances (iod). Phones are given (:mod:`mssync.speech.phones`) or their scores are not run.

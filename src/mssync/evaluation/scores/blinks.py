@@ -1,4 +1,4 @@
-"""How often, how long and when people blink."""
+"""Blink scores: rate, duration and moments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does the mouth say what is said? The lips' courses against those of the person who really said it.
+"""Measures of content: the mouth's shapes over time against those of the person who really said it.
 
 A mouth that opens and shuts in time but makes one shape for all vowels satisfies a score of timing. Here stand the
 real person's own opening, width and protrusion, frame by frame, and how much of a mouth's variety is used. Shapes are

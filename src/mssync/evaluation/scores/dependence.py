@@ -1,4 +1,4 @@
-"""Does the motion depend on the speech? Correlations between takes that share the speech or the seed.
+"""Measures of dependence on the speech: correlations between takes that share the speech or the seed.
 
 A generator that listens makes another motion for another speech, whatever its seed; one that follows its noise makes
 nearly the same motion for every speech of one seed. A synchrony score over all axes does not see that as long as one

@@ -1,4 +1,4 @@
-"""How the head moves, and how much the points tremble.
+"""Head scores: amount, velocity and spectrum of head motion, and the jitter of points.
 
 Angles are those of :func:`mssync.motion.curves.head_angles` (degrees, relative to the clip's own middle pose). Rotation
 speeds are geodesic: ``log(R[t+1] R[t]^T)``, so no axis convention enters them.

@@ -1,4 +1,4 @@
-"""Whether the person in a video is the person of the photo: SFace features of aligned faces.
+"""Identity scores: cosines of SFace features of aligned faces with those of the photo.
 
 SFace (Zhong et al., "SFace: Sigmoid-constrained hypersphere loss for robust face recognition", TIP 2021), the network
 of OpenCV's model zoo: 112 x 112 pixels aligned by five points in, 128 numbers out.

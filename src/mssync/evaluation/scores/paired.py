@@ -1,4 +1,4 @@
-"""How near a video comes to its paired reference: PSNR and SSIM of the pictures, distances of the face points."""
+"""Scores against a paired reference: PSNR and SSIM of the pictures, distances of the face points."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The picture itself: sharp, steady around the person, and near the reference where there is one.
+"""Picture scores: sharpness, steadiness around the person, and distance to the reference where there is one.
 
 All scores of pixels are gathered in one pass over the video. Frames are sampled (every fifth for ``--suite quick``): at
 five per second the means and medians hardly move, and the pass costs a fraction of the tracking.

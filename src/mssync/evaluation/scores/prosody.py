@@ -1,4 +1,4 @@
-"""Does the head beat time with the voice? Head beats against onsets, energy accents and pitch accents.
+"""Prosody scores: alignment of head beats with onsets, energy accents and pitch accents of the voice.
 
 A head beat is a peak of the angular speed on SO(3). How well beats sit on events is the beat alignment of dance and
 gesture synthesis (Li et al. 2021, "AI Choreographer", section 5; Liu et al. 2022, "BEAT"), here always beside its

@@ -1,4 +1,4 @@
-"""Does the mouth rest when nobody speaks? A mouth that babbles in a pause fails, and so does one frozen open."""
+"""Silence scores: the lip gap while nobody speaks. A mouth that babbles fails, and so does one frozen open."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Other voices and rooms for few recordings: changes of the 26 log filterbank energies that keep what is said.
+"""Augmentation of audio features: other voices and rooms by changes of the 26 log filterbank energies.
 
-The corpora hold few speakers; a net that hears only them learns their throats. A vocal tract of another length shifts
+The corpora hold few speakers, and a net learns their throats. A vocal tract of another length shifts
 the spectrum (Jaitly & Hinton 2013), another microphone tilts and bends it, a room adds noise.
 """
 

@@ -1,4 +1,4 @@
-"""What preprocessing leaves on disk: a small file per clip (motion and sound), and, when asked for, its tracked points.
+"""Clip files: what preprocessing writes per clip (motion and audio features), and, when asked for, its tracked points.
 
 An hour of clips takes less than 60 MB: motion as half floats, the filterbank as half floats, the judges' log-mel as
 bytes. The points, five times that, are only needed to fit a motion space or to encode the clips again in another one.

@@ -1,4 +1,4 @@
-"""Which clips are trained on: the list ``clips.csv``, or, without one, all of them with a tenth kept aside."""
+"""The list of clips ``clips.csv``: splits, families, speakers and roles; without one, all clips with a tenth as dev."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which videos a folder holds, what their clips are called, and that one preprocessing at a time works on a folder."""
+"""The videos of a folder and the names of their clips; a lock, so that one preprocessing at a time works there."""
 
 from __future__ import annotations
 
