@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
@@ -10,6 +11,7 @@ from mssync.errors import AssetError, PlatformError
 from mssync.face import topology as topo
 from mssync.face.networks import LiteNet
 from mssync.render import matte
+from mssync.render.matting import both_colours, closed_form
 from mssync.render.outline import box_around, line_mask, opening_mask, smooth_side
 from mssync.render.plate import background_plate, fill_smoothly, take_apart
 from mssync.render.triangles import HOLES, TRIANGLES
@@ -30,15 +32,21 @@ def test_even_background_comes_back() -> None:
     rgb[20:60, 30:60] = (200, 30, 30)
     alpha = np.zeros((80, 90), np.float32)
     alpha[18:62, 28:62] = 1
-    plate = background_plate(rgb, alpha, 2.0)
+    plate = background_plate(rgb, alpha > 0)
     assert np.array_equal(plate[alpha == 0], rgb[alpha == 0])
     assert np.abs(plate.astype(int) - (40, 90, 160)).max() <= 1
 
 
+def disc(blur: float = 6.0) -> tuple[np.ndarray, np.ndarray]:
+    """A round head with a soft edge, and how far every pixel is from its middle."""
+    yy, xx = np.indices((100, 100))
+    away = np.hypot(xx - 50, yy - 50)
+    return np.clip((30 - away) / blur + 0.5, 0, 1).astype(np.float32), away
+
+
 def test_layers_composite_back_and_carry_no_background() -> None:
     """A red disc with a soft edge on blue: the extended foreground is red, the plate blue."""
-    yy, xx = np.indices((100, 100))
-    alpha = np.clip((30 - np.hypot(xx - 50, yy - 50)) / 6 + 0.5, 0, 1).astype(np.float32)
+    alpha, _ = disc()
     red, blue = np.array([200, 40, 30]), np.array([30, 60, 190])
     rgb = np.round(alpha[..., None] * red + (1 - alpha[..., None]) * blue).astype(np.uint8)
     out = take_apart(rgb, alpha, 1.5)
@@ -48,6 +56,34 @@ def test_layers_composite_back_and_carry_no_background() -> None:
     assert np.abs(out.plate.astype(int) - blue).max() <= 6
     ring = (alpha > 0.05) & (alpha < 0.95)
     assert np.abs(out.colours[ring].astype(int) - red).max() <= 30
+
+
+def test_no_outline_stays_behind() -> None:
+    """A matte that is a little too tight, and the bright line that sharpening draws: neither stays in the plate."""
+    alpha, away = disc(2.0)
+    red, blue = np.array([200.0, 40, 30]), np.array([30.0, 60, 190])
+    picture = alpha[..., None] * red + (1 - alpha[..., None]) * blue
+    picture += 14 * np.exp(-(((away - 32.5) / 0.8) ** 2))[..., None]
+    rgb = np.round(picture).astype(np.uint8)
+    out = take_apart(rgb, np.clip((alpha - 0.1) / 0.9, 0, 1).astype(np.float32), 3.0)
+    assert np.abs(out.plate[away < 34].astype(int) - blue).max() <= 10
+    a = out.alpha[..., None] / 255
+    assert np.abs(a * out.colours + (1 - a) * out.plate - rgb).max() <= 6
+    assert not out.alpha[away > 38].any()
+
+
+def test_what_stands_behind_is_not_given_to_the_person() -> None:
+    """Behind the disc the wall is striped: the stripes in the edge's pixels stay with the wall."""
+    alpha, away = disc(4.0)
+    stripes = np.where(
+        (np.indices((100, 100))[1] // 5 % 2)[..., None], np.array([230, 225, 220]), np.array([60, 70, 80])
+    )
+    red = np.array([160.0, 40, 30])
+    rgb = np.round(alpha[..., None] * red + (1 - alpha[..., None]) * stripes).astype(np.uint8)
+    out = take_apart(rgb, alpha, 1.5)
+    sure = (alpha > 0.5) & (alpha < 1)
+    assert np.abs(out.colours[sure].astype(int) - red).mean() < 25
+    assert np.array_equal(out.plate[away > 36], rgb[away > 36])
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
@@ -90,16 +126,43 @@ def test_grabcut_stands_in_where_the_network_does_not_run(monkeypatch: pytest.Mo
         LiteNet(asset_bytes("selfie_segmentation.tflite"), 1)
 
 
-def test_guided_filter_keeps_constants_and_follows_edges() -> None:
-    guide = np.zeros((40, 60, 3), np.float32)
-    guide[:, 30:] = 0.8
-    flat = matte.guided_filter(guide, np.full((40, 60), 0.4, np.float32), 4, 1e-3)
-    assert np.allclose(flat, 0.4, atol=1e-3)
-    # A mask that is three pixels off snaps to the picture's edge.
-    rough = np.zeros((40, 60), np.float32)
-    rough[:, 27:] = 1
-    fine = matte.guided_filter(guide, rough, 8, 1e-4)
-    assert fine[20, 29] < 0.5 < fine[20, 31]
+def test_closed_form_finds_hair() -> None:
+    """Strands of one colour over a wall that changes its own: between surely and surely not, the matte is found."""
+    yy, xx = np.indices((120, 140)).astype(np.float32)
+    strands = 0.5 + 0.5 * np.sin(xx / 2.2 + 3 * np.sin(yy / 25))
+    alpha = np.clip((60 - yy) / 30 + strands - 0.5, 0, 1).astype(np.float32)
+    wall = np.stack([0.2 + xx / 400, 0.6 - yy / 400, 0.7 + 0 * xx], -1)
+    hair = np.array([0.35, 0.22, 0.1])
+    rgb = (alpha[..., None] * hair + (1 - alpha[..., None]) * wall).astype(np.float32)
+    known = (yy < 30) | (yy > 95)
+    guess = np.where(known, alpha, 0.5).astype(np.float32)
+    found = closed_form(rgb, guess, known)
+    assert np.array_equal(found[known], alpha[known])
+    assert np.abs(found - alpha)[~known].mean() < 0.05
+    assert np.abs(guess - alpha)[~known].mean() > 0.2
+    person, behind = both_colours(rgb, alpha)
+    assert np.abs(person - hair)[alpha > 0.2].mean() < 0.03
+    assert np.abs(behind - wall)[alpha < 0.8].mean() < 0.03
+
+
+def test_closed_form_believes_the_guess_where_colours_say_nothing() -> None:
+    """Hair on a wall of its own colour: the network's word stays."""
+    guess = np.tile(np.linspace(1, 0, 60, dtype=np.float32), (50, 1))
+    known = (guess > 0.8) | (guess < 0.2)
+    flat = np.full((50, 60, 3), 0.3, np.float32)
+    assert np.abs(closed_form(flat, guess, known) - guess).max() < 0.12
+    everything = np.ones_like(known)
+    assert np.array_equal(closed_form(flat, guess, everything), guess)
+
+
+def test_a_large_photo_gets_its_edge_from_its_own_colours() -> None:
+    """A matte found small follows the large photo's edge, which lies between the small one's pixels."""
+    large = np.zeros((400, 400, 3), np.uint8)
+    large[:, 203:] = (180, 200, 220)
+    small = cv2.resize(large, (100, 100), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    alpha = 1 - small[..., 2] / (220 / 255)
+    found = matte._at_full_size(large, small, alpha)
+    assert found[200, 201] > 0.9 and found[200, 205] < 0.1
 
 
 def test_openings() -> None:

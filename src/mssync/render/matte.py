@@ -1,8 +1,8 @@
 """Where the person is: a soft matte of the head's region.
 
-A small segmentation network says person or background at 256 x 256; a guided filter (He, Sun, Tang 2013) carries
-its edge onto the photo's own edges at full resolution. Without the network's file GrabCut started from the face
-points takes its place (docs/adr/0003-matte.md).
+A small segmentation network says person or background at 256 x 256. What it is sure of stays; between, closed-form
+matting finds hair by the colours on both sides. Without the network GrabCut started from the face points takes its
+place (docs/adr/0003-matte.md).
 """
 
 from __future__ import annotations
@@ -13,16 +13,20 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mssync.arrays import Array, Rgb
+from mssync.arrays import Array, Mask, Rgb
 from mssync.assets import asset_bytes
 from mssync.errors import AssetError, PlatformError
 from mssync.face.networks import LiteNet
 from mssync.face.topology import FACE_OVAL
+from mssync.render.matting import closed_form
 
 _NET_SIZE = 256
 _GRABCUT_SIZE = 320
-# Working size of the refinement: hair is found at this resolution, larger photos get it interpolated.
-_REFINE_SIZE = 768
+# Hair is found at this size at most; larger photos get it by their own colours.
+_SOLVE_SIZE = 640
+# The network's mask: above, surely the person; below, surely not; and how far in from there, in face heights.
+_PERSON, _BACKGROUND, _DRAWN_BACK = 0.9, 0.1, 0.035
+_CLEAN = (0.03, 0.97)  # what colours leave as a haze on both sides of the edge is cut
 
 
 def person_matte(rgb: Rgb, points: Array) -> Array:
@@ -42,28 +46,57 @@ def person_matte(rgb: Rgb, points: Array) -> Array:
     face = np.zeros(rgb.shape[:2], np.uint8)
     cv2.fillPoly(face, [np.round(points[list(FACE_OVAL), :2]).astype(np.int32)], 1)
     coarse = _only_connected(np.maximum(coarse, face), face)
-    scale = min(1.0, _REFINE_SIZE / max(rgb.shape[:2]))
-    height = float(np.ptp(points[:, 1])) * scale
-    small = _resize(rgb, (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale))))
-    size = (small.shape[1], small.shape[0])
-    guide = small.astype(np.float32) / 255
-    alpha = guided_filter(guide, _resize(coarse, size), max(2, round(0.05 * height)), 2e-3)
-    alpha = guided_filter(guide, alpha, max(1, round(0.015 * height)), 4e-4)
-    # The filter leaves a haze on both sides of the edge: cut it, so that most pixels are wholly one or the other.
-    alpha = _steps(alpha, 0.12, 0.88)
-    alpha = _resize(alpha, (rgb.shape[1], rgb.shape[0]))
-    inner = cv2.erode(face, np.ones((3, 3), np.uint8))
-    return np.asarray(np.maximum(alpha, inner), np.float32)
+    scale = min(1.0, _SOLVE_SIZE / max(rgb.shape[:2]))
+    size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
+    small, coarse = (_resize(x, size) for x in (rgb, coarse))
+    inside, outside = _sure(coarse, float(np.ptp(points[:, 1])) * scale)
+    inside |= _resize(face, size) > 0
+    picture = small.astype(np.float32) / 255
+    guess = np.where(inside, 1, np.where(outside, 0, coarse)).astype(np.float32)
+    low, high = _CLEAN
+    solved = closed_form(picture, guess, inside | outside)
+    alpha = np.asarray(np.clip((solved - low) / (high - low), 0, 1), np.float32)
+    if scale == 1.0:
+        return alpha
+    return _at_full_size(rgb, picture, alpha)
 
 
-def guided_filter(guide: Array, values: Array, radius: int, eps: float) -> Array:
-    """Smooth ``values`` along the edges of a colour picture (He, Sun, Tang 2013, eq. 19-21).
+def _sure(coarse: Array, high: float) -> tuple[Mask, Mask]:
+    """What is surely person and surely not: the mask's own certainty, drawn back from its edge on both sides.
+
+    Args:
+        coarse: ``(H, W)`` the network's mask.
+        high: height of the face in pixels.
+    """
+    reach = max(1, round(_DRAWN_BACK * high))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    parts = (coarse > _PERSON, coarse < _BACKGROUND)
+    inside, outside = (cv2.erode(part.astype(np.uint8), disc, borderType=cv2.BORDER_REPLICATE) > 0 for part in parts)
+    return inside, outside
+
+
+def _at_full_size(rgb: Rgb, picture: Array, alpha: Array) -> Array:
+    """A matte found at a smaller size, by what it says there about colours (He, Sun 2015)."""
+    slope, offset = affine_of_colour(picture, alpha, 2, 1e-4)
+    size = (rgb.shape[1], rgb.shape[0])
+    edge = _resize(cv2.dilate(((alpha > 0) & (alpha < 1)).astype(np.uint8), np.ones((5, 5), np.uint8)), size) > 0
+    out = np.asarray(_resize(alpha, size), np.float32)
+    slope, offset = (np.asarray(_resize(x, size), np.float32)[edge] for x in (slope, offset))
+    fine = ((rgb[edge].astype(np.float32) / 255) * slope).sum(-1) + offset
+    out[edge] = np.clip(fine, 0, 1)
+    return out
+
+
+def affine_of_colour(guide: Array, values: Array, radius: int, eps: float) -> tuple[Array, Array]:
+    """The affine function of the colour that describes ``values`` around each pixel (He, Sun, Tang 2013, eq. 19-21).
 
     Args:
         guide: ``(H, W, 3)`` float32 in [0, 1].
         values: ``(H, W)`` float32.
         radius: half width of the window in pixels.
         eps: variance below which a window counts as flat.
+    Returns:
+        slope ``(H, W, 3)`` and offset ``(H, W)``.
     """
 
     def mean(x: Array) -> Array:
@@ -77,8 +110,7 @@ def guided_filter(guide: Array, values: Array, radius: int, eps: float) -> Array
             sigma[..., i, j] = sigma[..., j, i] = mean(guide[..., i] * guide[..., j]) - m[..., i] * m[..., j]
     sigma += eps * np.eye(3, dtype=np.float32)
     a = np.linalg.solve(sigma, cov[..., None])[..., 0].astype(np.float32)
-    b = v - (a * m).sum(-1)
-    return np.asarray((mean(a) * guide).sum(-1) + mean(b), np.float32)
+    return mean(a), mean(v - (a * m).sum(-1))
 
 
 def _segment(rgb: Rgb) -> Array:
@@ -126,11 +158,6 @@ def _only_connected(alpha: Array, face: Rgb) -> Array:
     keep = (labels == int(mine.argmax())).astype(np.uint8)
     reach = cv2.dilate(keep, np.ones((9, 9), np.uint8))
     return (alpha * reach).astype(np.float32)
-
-
-def _steps(x: Array, low: float, high: float) -> Array:
-    t = np.clip((x - low) / (high - low), 0.0, 1.0)
-    return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
 def _resize(x: Any, size: tuple[int, int]) -> Any:

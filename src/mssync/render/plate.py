@@ -3,59 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from mssync.arrays import Array, Mask, Rgb
+from mssync.render.matting import both_colours
 
-
-def background_plate(rgb: Rgb, alpha: Array, grain: float) -> Rgb:
-    """The picture without the person: unchanged where ``alpha`` is 0, in-painted elsewhere.
-
-    Colours flow in smoothly from the hole's rim; structure is mirrored at the rim, so that grain and stripes do not
-    stop there.
-
-    Args:
-        rgb: ``(H, W, 3)`` uint8.
-        alpha: ``(H, W)`` float32 matte.
-        grain: size in pixels of what counts as structure.
-    """
-    hole = alpha > 0
-    if not hole.any():
-        return rgb.copy()
-    if hole.all():
-        return np.full_like(rgb, np.median(rgb.reshape(-1, 3), axis=0).astype(np.uint8))
-    picture = rgb.astype(np.float32)
-    # Colours near the matte's edge are often half hair: the fill starts from a little farther out.
-    wide = cv2.dilate(hole.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    if wide.all():
-        wide = hole
-    known = (~wide).astype(np.float32)
-    weight = cv2.GaussianBlur(known, (0, 0), grain)[..., None]
-    base = cv2.GaussianBlur(picture * known[..., None], (0, 0), grain) / np.maximum(weight, 1e-3)
-    detail = np.where(wide[..., None], 0.0, picture - base).astype(np.float32)
-    smooth = fill_smoothly(np.asarray(base, np.float32), ~wide)
-    xs, ys, distance = _nearest(wide)
-    yy, xx = np.indices(hole.shape, np.float32)
-    # The nearest place jumps from pixel to pixel of a ragged rim; mirrored at a smoothed rim, structures hold together.
-    to_rim = cv2.GaussianBlur(np.stack([xs - xx, ys - yy], -1), (0, 0), 0.3 * grain)
-    mirrored = cv2.remap(
-        detail,
-        xx + 2 * to_rim[..., 0],
-        yy + 2 * to_rim[..., 1],
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REFLECT_101,
-    )
-    mirrored *= np.clip(1.6 - distance / (2.5 * grain), 0.0, 1.0)[..., None]
-    filled = np.clip(smooth + mirrored, 0, 255)
-    # From the wider hole's rim to the hole's own the photo fades out, where it is not the photo anyway.
-    out = np.where(hole[..., None], filled, picture)
-    return np.asarray(np.round(out), np.uint8)
-
-
-_WORK_SIZE = 1200  # pixels of the longer side at which unknown colours are made up
-_FAINT = 30  # levels by which a line around the person may differ from the background
+_WORK_SIZE = 640  # pixels of the longer side at which unknown colours are made up
+_NOTHING = 0.02  # share of the person below which a pixel is background
+_UNSEEN, _EVEN = 2.0, 12.0  # levels that nobody sees, and that the wall may change for a line on it to be seen
+_OWN_SPREAD, _LEAST_ROUGH = 20.0, 3.0  # levels by which colours of hair, and of an even wall, are uncertain
+_FAINT = 64  # of 255: less of the person than this is a line at its edge
+_REACH = 4  # pixels around each that in-painting takes its colours from
 
 
 @dataclass(frozen=True)
@@ -65,7 +27,7 @@ class Layers:
     Attributes:
         colours: ``(H, W, 3)`` uint8 of the person, equal to the picture where ``alpha`` is 255 and extended beyond the
             edge, so that a moved edge carries no old background.
-        alpha: ``(H, W)`` uint8 matte, sharpened by the colours on both sides.
+        alpha: ``(H, W)`` uint8 matte.
         plate: ``(H, W, 3)`` uint8 background, equal to the picture where ``alpha`` is 0.
     """
 
@@ -74,84 +36,95 @@ class Layers:
     plate: Rgb
 
 
-def take_apart(rgb: Rgb, alpha: Array, grain: float) -> Layers:
+def background_plate(rgb: Rgb, hole: Mask) -> Rgb:
+    """The picture without the person: in-painted in the hole (Telea 2004), unchanged elsewhere.
+
+    Args:
+        rgb: ``(H, W, 3)`` uint8.
+        hole: ``(H, W)`` bool.
+    """
+    if hole.all():
+        return np.full_like(rgb, np.median(rgb.reshape(-1, 3), axis=0).astype(np.uint8))
+    # In 16 bits: with eight, rounding darkens an even wall by a level every ten pixels.
+    channels = (np.ascontiguousarray(rgb[..., i], np.uint16) * 256 for i in range(3))
+    filled = [
+        np.asarray(cv2.inpaint(x, hole.astype(np.uint8), _REACH, cv2.INPAINT_TELEA), np.float32) for x in channels
+    ]
+    return np.where(hole[..., None], np.round(np.stack(filled, -1) / 256), rgb).astype(np.uint8)
+
+
+def take_apart(rgb: Rgb, alpha: Array, halo: float) -> Layers:
     """Split a picture into the person and the background, which composite back to the picture.
 
-    What is unknown (background behind, colours beyond the edge) is smooth and found at a working size; only the soft
-    edge is worked on at full resolution, so that memory stays a small multiple of the picture's.
+    What is unknown (background behind, colours beyond the edge) is found at a working size; only the soft edge is
+    worked on at full resolution, so that memory stays a small multiple of the picture's.
 
     Args:
         rgb: ``(H, W, 3)`` uint8.
         alpha: ``(H, W)`` float32 matte.
-        grain: size in pixels of the finest structure that a soft edge may carry.
+        halo: pixels by which sharpening and lossy coding may have spread the person beyond its matte.
     """
-    fine = np.round(255 * alpha).astype(np.uint8)
-    size = 2 * max(1, round(1.2 * grain)) + 1
-    touched = np.asarray(cv2.dilate((alpha > 0).astype(np.uint8), np.ones((size, size), np.uint8)), np.uint8)
-    near, plate = _unknown_parts(rgb, alpha, touched, grain)
+    reach = 2 * max(2, round(halo)) + 1
+    fine = np.round(255 * np.where(alpha > _NOTHING, alpha, 0)).astype(np.uint8)
+    touched = cv2.dilate((fine > 0).astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
+    near, behind, rough = _unknown_parts(rgb, alpha, touched)
+    # Sharpening, lossy coding and single hairs draw a line around a person, and a matte may be too tight: what differs
+    # from an even wall goes with the person.
+    rim = touched & (fine < 255) & (rough < _EVEN)
+    line = rgb[rim].astype(np.float32) - behind[rim]
+    seen = np.abs(line).max(-1)
+    span = np.where(line > 0, 255.0 - behind[rim], behind[rim])
+    least = (np.abs(line) / np.maximum(span, 1)).max(-1)  # with less of it no colour could draw the line
+    least = np.where((seen > _UNSEEN) & (seen > rough[rim]), np.ceil(255 * np.minimum(least, 1)), 0)
+    fine[rim] = np.maximum(fine[rim], least)
+    hole, soft = fine > 0, (fine > 0) & (fine < 255)
     colours = np.where((fine == 255)[..., None], rgb, near)
-    plate = np.where((touched > 0)[..., None], plate, rgb)
-    band = (touched > 0) & (alpha < 1)
-    picture, behind, rim = rgb[band].astype(np.float32), plate[band].astype(np.float32), alpha[band] <= 0
-    share, miss = _share_of_person(picture, near[band].astype(np.float32), behind, alpha[band])
-    # Sharpening and lossy coding draw a faint line around a person: it belongs to the person, or it would stay behind.
-    line = np.abs(picture - behind).max(-1)
-    share = np.where(rim & (line > 1.5) & (line < _FAINT), line / 120, np.where(rim, 0.0, share))
-    fine[band] = np.round(255 * share)
-    a = fine[band][:, None].astype(np.float32) / 255
-    # The compositing equation solved for the foreground; trusted the more the less background is in the pixel.
-    solved = np.clip((picture - (1 - a) * behind) / np.maximum(a, 0.02), 0, 255)
-    trust = np.where(rim[:, None], 1.0, np.clip((a - 0.05) / 0.15, 0.0, 1.0))
-    own = np.where(a >= 1.0, picture, np.round(trust * solved + (1 - trust) * near[band]))
-    # In the outer haze of the matte a colour that is neither is background that the in-painting could not know.
-    rest = np.clip((picture - a * own) / np.maximum(1 - a, 0.1), 0, 255)
-    strange = np.where(rim, 0.0, np.clip((0.75 - a[:, 0]) / 0.2, 0.0, 1.0) * miss)[:, None]
-    colours[band] = own
-    plate[band] = np.where(a <= 0.0, picture, np.round(behind + (rest - behind) * strange))
+    plate = np.where(hole[..., None], behind, rgb)
+    # What the two do not explain of a mixed pixel goes to both, to each as far as it is uncertain, so that the picture
+    # comes back: a rough wall behind cannot be known, the colour of a hair on a smooth one can.
+    a = fine[soft][:, None].astype(np.float32) / 255
+    own, back = near[soft].astype(np.float32), behind[soft].astype(np.float32)
+    one, other = a * _OWN_SPREAD**2, (1 - a) * np.where(rim & (fine < _FAINT), 0, rough)[soft][:, None] ** 2
+    rest = (rgb[soft] - a * own - (1 - a) * back) / (a * one + (1 - a) * other)
+    own, back = np.clip(own + one * rest, 0, 255), np.clip(back + other * rest, 0, 255)
+    left = rgb[soft] - a * own - (1 - a) * back  # where one of them ran out of colours
+    colours[soft] = np.round(np.clip(own + np.where(a < 0.5, 0, left / a), 0, 255))
+    plate[soft] = np.round(np.clip(back + np.where(a < 0.5, left / (1 - a), 0), 0, 255))
     return Layers(colours, fine, plate)
 
 
-def _unknown_parts(rgb: Rgb, alpha: Array, touched: Rgb, grain: float) -> tuple[Rgb, Rgb]:
-    """Colours of the nearest sure part of the person, and the background in-painted, both ``(H, W, 3)`` uint8."""
+def _unknown_parts(rgb: Rgb, alpha: Array, hole: Mask) -> tuple[Rgb, Rgb, Array]:
+    """Colours of the person in and beyond the edge, the background in-painted, both ``(H, W, 3)`` uint8, and how
+    uncertain that background is, ``(H, W)`` levels."""
     h, w = alpha.shape
     scale = min(1.0, _WORK_SIZE / max(h, w))
+    size = max(1, round(w * scale)), max(1, round(h * scale))
+    small, share = rgb, alpha
     if scale < 1.0:
-        size = max(1, round(w * scale)), max(1, round(h * scale))
         small = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
-        sure = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA) > 0.97
-        hole = np.asarray(cv2.resize(touched.astype(np.float32), size, interpolation=cv2.INTER_AREA), np.float32)
-    else:
-        small, sure, hole = rgb, alpha > 0.97, touched.astype(np.float32)
-    plate = background_plate(small, hole, 3 * grain * scale)
-    near = small
-    if sure.any():
-        xs, ys, _ = _nearest(~sure)
-        near = small[ys.astype(np.intp), xs.astype(np.intp)]
-        near = np.asarray(cv2.GaussianBlur(near, (0, 0), max(0.8, 0.4 * grain * scale)), np.uint8)
+        share = np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.float32)
+        hole = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
+    near, _ = both_colours(np.asarray(small / 255, np.float32), share)
+    parts: list[NDArray[Any]] = [
+        np.round(255 * near),
+        background_plate(small, hole),
+        _roughness(small, ~hole, 0.02 * max(size)),
+    ]
     if scale < 1.0:
-        near, plate = (
-            np.asarray(cv2.resize(x, (w, h), interpolation=cv2.INTER_LINEAR), np.uint8) for x in (near, plate)
-        )
-    return near, plate
+        parts = [np.asarray(cv2.resize(x, (w, h), interpolation=cv2.INTER_LINEAR)) for x in parts]
+    return np.asarray(parts[0], np.uint8), np.asarray(parts[1], np.uint8), np.asarray(parts[2], np.float32)
 
 
-def _share_of_person(picture: Array, person: Array, behind: Array, alpha: Array) -> tuple[Array, Array]:
-    """Refine a matte by where each pixel's colour lies between the person's and the background's near it.
+def _roughness(rgb: Rgb, known: Mask, reach: float) -> Array:
+    """How much the known part of a picture changes within a reach of every pixel ``(H, W)``, levels."""
+    picture, weight = rgb.astype(np.float32), known.astype(np.float32)
 
-    Args:
-        picture, person, behind: ``(N, 3)`` colours.
-        alpha: ``(N,)`` matte so far.
-    Returns:
-        the matte and, in [0, 1], how little the colour is like either; both ``(N,)`` float32.
-    """
-    span = person - behind
-    square = (span**2).sum(-1)
-    along = np.clip(((picture - behind) * span).sum(-1) / np.maximum(square, 1.0), 0.0, 1.0)
-    miss = ((picture - behind - along[:, None] * span) ** 2).sum(-1)
-    # Alike colours, or a colour that is neither, say little.
-    like = np.exp(-miss / 50.0**2)
-    mixed = alpha + (along - alpha) * like * square / (square + 40.0**2)
-    return mixed.astype(np.float32), (1 - like).astype(np.float32)
+    def mean(x: Array) -> Array:
+        return np.asarray(cv2.GaussianBlur(x, (0, 0), reach), np.float32)
+
+    share = mean(weight)[..., None] + 1e-4
+    spread = mean(picture**2 * weight[..., None]) / share - (mean(picture * weight[..., None]) / share) ** 2
+    return np.asarray(np.sqrt(np.maximum(spread.mean(-1), 0) + _LEAST_ROUGH**2), np.float32)
 
 
 def fill_smoothly(picture: Array, known: Mask) -> Array:

@@ -30,6 +30,7 @@ from mssync.render.turning import Turning
 # In face heights (forehead to chin): how far the head, its hair and its motion reach beyond the face.
 _ASIDE, _ABOVE, _BELOW = 1.0, 1.0, 0.75
 _NO_MAP: Any = None  # second map of cv2.remap: the first holds columns and rows
+_HALO = 0.015  # how far sharpening spreads a person's edge
 _REACH = 0.4  # how far the head may move beyond its matte
 _MESH_CELLS = 100  # cells of the drawing grid per face height
 _FIELD_CELLS = 28  # cells of the surroundings' grid per face height, about
@@ -173,7 +174,7 @@ def _build(rgb: Rgb, matte: Rgb, near: Box, box: Box, points: Array) -> Scene:
     alpha = np.asarray(matte[y0:y1, x0:x1] / 255, np.float32)
     height = _height(points)
     size = (x1 - x0, y1 - y0)
-    layers = take_apart(cut, alpha, max(1.0, 0.012 * height))
+    layers = take_apart(cut, alpha, _HALO * height)
     matte[y0:y1, x0:x1] = layers.alpha
     person = np.dstack([lips_for_hole(layers.colours, local), layers.alpha])
     fade = (x0 > 0, y0 > 0, x1 < rgb.shape[1], y1 < rgb.shape[0])
