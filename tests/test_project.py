@@ -112,6 +112,27 @@ def test_a_room_imports_only_the_rooms_below_it(path: Path) -> None:
     assert not wrong, f"{path.relative_to(ROOT)} may not import {sorted(wrong)}"
 
 
+# Folder inside a room -> what of its own room it may import beside itself.
+INSIDE = {
+    "evaluation/scores": {"footage", "frames"},
+    "evaluation/results": {"scores"},
+    "evaluation/report": {"results"},
+    "evaluation/run": {"footage", "frames", "scores", "results"},
+    "training/data": set(),
+}
+
+
+@pytest.mark.parametrize("folder", INSIDE)
+def test_inside_a_room_no_arrow_points_upwards_either(folder: str) -> None:
+    outer, inner = folder.split("/")
+    files = list((SRC / folder).glob("*.py"))
+    assert len(files) > 1
+    for path in files:
+        parts = [name.split(".") for name in imported(path)]
+        used = {p[2] for p in parts if p[:2] == ["mssync", outer] and len(p) > 2}
+        assert used <= INSIDE[folder] | {inner}, f"{path.relative_to(ROOT)} may not import {sorted(used)}"
+
+
 def test_the_table_names_rooms_that_exist() -> None:
     assert set(ALLOWED) == {room(path) for path in FILES}
     assert set().union(*ALLOWED.values()) <= set(ALLOWED)
