@@ -13,7 +13,7 @@ from mssync import TalkingHead
 from mssync.arrays import Array, Mask
 from mssync.evaluation.footage import pinned_space
 from mssync.media.audio import load_sound
-from mssync.motion.generator import MotionOptions
+from mssync.motion.options import MotionOptions
 from mssync.motion.space import Motion
 from mssync.speech.logmel import log_mel
 from mssync.timing import SAMPLES_PER_FRAME

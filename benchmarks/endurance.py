@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mssync import TalkingHead
-from mssync.motion.generator import MotionOptions
+from mssync.motion.options import MotionOptions
 
 MINUTE = 25 * 60
 

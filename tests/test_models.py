@@ -14,14 +14,16 @@ import numpy as np
 import pytest
 
 from mssync.errors import AssetError, InputError
-from mssync.manifest import BANDS, COURSE, FILES, HEAD_COLUMNS, OTHER_COLUMNS
+from mssync.manifest import BANDS, COURSE, FILES, HEAD_COLUMNS, Shape
 from mssync.models import load_model, shipped_models, write_manifest
 from mssync.motion.blinks import COURSE_AFTER, COURSE_BEFORE
-from mssync.motion.columns import EYES, HEAD
-from mssync.motion.generator import MotionGenerator, MotionOptions
+from mssync.motion.columns import HEAD
+from mssync.motion.generator import MotionGenerator
+from mssync.motion.options import MotionOptions
 from mssync.motion.spaces import load_mesh
 from mssync.pipeline import TalkingHead
 from mssync.speech.features import BANDS as speech_bands
+from mssync.timing import BLOCK_FRAMES, CONTEXT_FRAMES, LOOKAHEAD_FRAMES
 
 
 @pytest.fixture
@@ -99,7 +101,9 @@ def test_wrong_manifest(copy: Path, change: dict[str, object], words: str) -> No
         ("closure", {"thresholds": [0.5, 1.0]}, r"'closure.thresholds\[1\]'"),
         ("gap_curve", {"made": [1.0, 0.0], "real": [0.0, 1.0]}, "rising curve"),
         ("files", {}, "'files' lacks"),
-        ("space", "other", "'space'"),
+        ("stages", ["blinks", "wings"], "'stages' holds 'wings'"),
+        ("stages", [["knobs"]], r"'stages\[0\]'"),
+        ("blinks", ..., "'blinks' is missing"),
         ("release", ..., "'release' is missing"),
     ],
 )
@@ -110,6 +114,14 @@ def test_each_wrong_entry_is_named(copy: Path, entry: str, value: object, words:
     with pytest.raises(AssetError, match=words) as caught:
         load_model(copy)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("change", [{"space": "other"}, {"mark": "0" * 64}])
+def test_a_manifest_of_another_space(copy: Path, change: dict[str, str]) -> None:
+    path = copy / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(AssetError, match=r"space\.npz have other columns"):
+        TalkingHead.load(copy)
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a": NaN}', '"\\ud800"', "\ufeff{}", ""])
@@ -127,7 +139,7 @@ def test_a_run_without_a_score_makes_a_model_that_loads(copy: Path) -> None:
 
 def test_bounds_of_the_manifest_are_those_of_the_rooms() -> None:
     assert (speech_bands, len(HEAD)) == (BANDS, HEAD_COLUMNS)
-    assert 1 + len(EYES) == OTHER_COLUMNS
+    assert (Shape.context, Shape.lookahead, Shape.block) == (CONTEXT_FRAMES, LOOKAHEAD_FRAMES, BLOCK_FRAMES)
     assert COURSE == COURSE_BEFORE + 1 + COURSE_AFTER
 
 

@@ -40,7 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     "schema": set(),
     "onnx_graph": set(),
     "sessions": {"errors", "onnx_graph"},
-    "manifest": {"schema"},
+    "manifest": {"schema", "texts"},
     "models": BASE | {"manifest"},
     "media": BASE,
     "face": BASE,

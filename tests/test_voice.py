@@ -12,7 +12,7 @@ import pytest
 import mssync
 from mssync.errors import InputError
 from mssync.media.audio import load_sound, save_wav
-from mssync.motion.generator import MotionOptions
+from mssync.motion.options import MotionOptions
 from mssync.pipeline import TalkingHead, _spoken
 from mssync.voice import Speech
 

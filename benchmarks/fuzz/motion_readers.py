@@ -24,7 +24,7 @@ from mssync.assets import ASSETS, asset_bytes
 from mssync.evaluation.scores.feature_nets import PICTURE, FeatureNet
 from mssync.media.image import Image
 from mssync.motion.curves import export_curves
-from mssync.motion.generator import MotionOptions
+from mssync.motion.options import MotionOptions
 from mssync.motion.space import Motion
 from mssync.motion.syncers import SyncerPyramid
 from mssync.pipeline import TalkingHead

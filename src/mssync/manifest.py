@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from mssync.schema import Bounds, Unsound, checked
+from mssync.texts import clean
 
-FILES: Final = ("sound.onnx", "step.onnx", "closure.onnx", "space.npz")
+CLOSURE: Final = "closure.onnx"
+FILES: Final = ("sound.onnx", "step.onnx", CLOSURE, "space.npz")
+"""All that a model may consist of; a model whose motion goes through no stage ``closures`` has no net for it."""
 # Held equal to the rooms that own them by tests/test_models.py: manifests are read before those rooms are loaded.
-BANDS, HEAD_COLUMNS, OTHER_COLUMNS, COURSE = 26, 6, 5, 13
+BANDS, HEAD_COLUMNS, COURSE = 26, 6, 13
+STAGES: Final = {
+    "head_gain": "head_gain", "head_smoothing": "", "recentring": "", "easing": "", "gap_curve": "gap_curve",
+    "closures": "closure", "silence": "", "blinks": "blinks", "knobs": "",
+}  # fmt: skip
+"""What motion may go through after the network (:mod:`mssync.motion.stages`), and the entry that each is made from."""
 
 _Size = Annotated[int, Bounds(1, 4096)]
 _Name = Annotated[str, Bounds(1, 80)]
@@ -21,13 +30,16 @@ _Share = Annotated[float, Bounds(0.0, 1.0)]
 class Shape:
     """Sizes of the generator (see :class:`mssync.nets.generator.GeneratorShape`)."""
 
-    motion: Annotated[int, Bounds(HEAD_COLUMNS + OTHER_COLUMNS + 1, 512)]
+    motion: Annotated[int, Bounds(1, 512)]
     bands: Annotated[int, Bounds(BANDS, BANDS)]
     channels: _Size
     width: _Size
     window: _Size
     style: _Size
     noise: _Size
+    context: Annotated[int, Bounds(48, 1024)] = 48
+    lookahead: Annotated[int, Bounds(0, 256)] = 12
+    block: Annotated[int, Bounds(8, 256)] = 8
 
 
 @dataclass(frozen=True)
@@ -69,8 +81,10 @@ class Manifest:
         name, release: for people.
         space: which kind of motion space the columns belong to.
         scales: size of each column of motion.
-        head_gain: amounts of head motion.
         files: sha256 by name.
+        mark: of the motion space; empty in models of older versions.
+        stages: what the motion goes through after the network, in this order; None, in models of older versions: all.
+        blinks, gap_curve, head_gain, closure: what the stages are made from.
     """
 
     name: _Name
@@ -79,11 +93,24 @@ class Manifest:
     shape: Shape
     scales: Annotated[tuple[_Number, ...], Bounds(1, 512)]
     style: Style
-    blinks: Blinks
-    gap_curve: Gaps
-    head_gain: Annotated[tuple[_Number, ...], Bounds(HEAD_COLUMNS, HEAD_COLUMNS)]
-    closure: Closure
     files: dict[str, Annotated[str, Bounds(64, 64)]]
+    mark: Annotated[str, Bounds(0, 64)] = ""
+    stages: Annotated[tuple[_Name, ...] | None, Bounds(0, 64)] = None
+    blinks: Blinks | None = None
+    gap_curve: Gaps | None = None
+    head_gain: Annotated[tuple[_Number, ...] | None, Bounds(HEAD_COLUMNS, HEAD_COLUMNS)] = None
+    closure: Closure | None = None
+
+
+def stages_of(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the stages that a manifest lists; all of them in models of older versions, which list none."""
+    listed = manifest.get("stages")
+    return tuple(STAGES) if listed is None else tuple(listed)
+
+
+def files_of(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the files that a model of this manifest consists of."""
+    return tuple(f for f in FILES if f != CLOSURE or "closures" in stages_of(manifest))
 
 
 def check_manifest(manifest: dict[str, Any]) -> Manifest:
@@ -93,16 +120,22 @@ def check_manifest(manifest: dict[str, Any]) -> Manifest:
         Unsound: an entry is missing or will not do.
     """
     table = checked(Manifest, manifest)
-    missing = [f for f in FILES if f not in table.files]
+    stages = stages_of(manifest)
+    for name in stages:
+        if name not in STAGES:
+            raise Unsound(f"'stages' holds {clean(name, 40)!r}, which this version does not know")
+        if STAGES[name] and getattr(table, STAGES[name]) is None:
+            raise Unsound(f"'{STAGES[name]}' is missing")
+    missing = [f for f in files_of(manifest) if f not in table.files]
     if missing:
         raise Unsound(f"'files' lacks {missing[0]}")
-    if table.space != "mesh":
-        raise Unsound("'space' is not 'mesh'")
     if len(table.scales) != table.shape.motion:
         raise Unsound("'scales' and 'shape.motion' differ")
     if len(table.style.default) > table.shape.style:
         raise Unsound("'style.default' is longer than 'shape.style'")
     curve = table.gap_curve
+    if curve is None:
+        return table
     if len(curve.made) != len(curve.real) or any(b <= a for a, b in zip(curve.made, curve.made[1:], strict=False)):
         raise Unsound("'gap_curve' is no rising curve")
     return table

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from mssync.errors import AssetError, InputError
 from mssync.files import replacing
-from mssync.manifest import FILES, check_manifest
+from mssync.manifest import FILES, check_manifest, files_of, stages_of
 from mssync.schema import MAX_JSON, Unsound, parse_json
 from mssync.texts import clean
 
@@ -50,6 +50,11 @@ class Model:
         return self.folder / name
 
     @property
+    def stages(self) -> tuple[str, ...]:
+        """Names of what its motion goes through after the network (:mod:`mssync.motion.stages`)."""
+        return stages_of(self.manifest)
+
+    @property
     def title(self) -> str:
         """Name and version for people."""
         return clean(f"{self.manifest['name']} {self.manifest['release']}")
@@ -78,7 +83,7 @@ def load_model(name: str | Path = DEFAULT) -> Model:
     folder = _folder(name)
     manifest = _read_manifest(folder / "manifest.json")
     data: dict[str, bytes] = {}
-    for file in FILES:
+    for file in files_of(manifest):
         target = folder / file
         if not target.is_file():
             raise AssetError(f"The model {folder} lacks {file}; install mssync again or export the model again.")
@@ -119,7 +124,7 @@ def write_manifest(folder: Path, facts: dict[str, Any]) -> None:
 
     A number that is not finite, as the best score of a run without any, becomes null: JSON has no such numbers.
     """
-    files = {f: hashlib.sha256((folder / f).read_bytes()).hexdigest() for f in FILES}
+    files = {f: hashlib.sha256((folder / f).read_bytes()).hexdigest() for f in files_of(facts)}
     manifest = {"format": FORMAT, "version": VERSION, **facts, "files": files}
     with replacing(folder / MANIFEST, force=True) as part:
         part.write_text(json.dumps(_finite(manifest), indent=1, allow_nan=False) + "\n", "utf-8")

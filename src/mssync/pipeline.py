@@ -22,13 +22,15 @@ from mssync.files import PathLike
 from mssync.inputs import Photo, Size, Speech, Voice, choose_face, load_motion, load_photo, on_white
 from mssync.media.video import iter_frames, probe_video
 from mssync.models import DEFAULT, Model, load_model
-from mssync.motion.blinks import BlinkModel
 from mssync.motion.columns import GAZE_NAMES, HEAD_NAMES, width
-from mssync.motion.generator import MotionGenerator, MotionOptions, MotionStream
+from mssync.motion.generator import MotionGenerator
 from mssync.motion.joined_shots import encode_shots
+from mssync.motion.options import MotionOptions
 from mssync.motion.pose_limits import ShiftLimits, within_limits
 from mssync.motion.space import Motion, MotionSpace, Rest
 from mssync.motion.spaces import load_space
+from mssync.motion.stages import Setting, stages_of
+from mssync.motion.stream import MotionStream
 from mssync.render.relief import settled
 from mssync.render.warp import Scene, WarpRenderer
 from mssync.texts import clean
@@ -68,7 +70,9 @@ class TalkingHead:
     def __init__(self, model: Model, *, device: str = "cpu") -> None:
         self.model, self.device = model, device
         self.space = load_space(model.file("space.npz"), model.data["space.npz"])
-        if len(self.space.names) != model.manifest["shape"]["motion"]:
+        said, mark = model.manifest["space"], model.manifest.get("mark", "")
+        same = said == self.space.kind and (not mark or self.space.has_mark(mark))
+        if not same or len(self.space.names) != model.manifest["shape"]["motion"]:
             raise AssetError(f"The model {model.folder} and its space.npz have other columns; export the model again.")
         self.renderer = WarpRenderer()
         self._generator: MotionGenerator | None = None
@@ -105,7 +109,8 @@ class TalkingHead:
 
     def stream(self, options: MotionOptions) -> MotionStream:
         """Sound in, rows of motion out, in pieces of any size: the part of the pipeline that works live."""
-        return MotionStream(self.generator, BlinkModel.of(self.model.manifest), options)
+        setting = Setting(self.space.groups, self.model.manifest, options)
+        return MotionStream(self.generator, stages_of(self.model.stages, setting), options.seed)
 
     def animate(
         self,

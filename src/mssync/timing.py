@@ -6,7 +6,9 @@ The generator makes eight frames at a time, from features of frames before, of t
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
 
 FPS: Final = 25.0
 """Frames of video and rows of motion per second."""
@@ -24,3 +26,28 @@ CONTEXT_FRAMES: Final = 48
 """Frames of features before a block that its audio encoder takes: with the 25 ms window of a step, less than 2 s."""
 LOOKAHEAD_FRAMES: Final = 12
 """Frames of features after a block that its audio encoder takes: less than 0.5 s."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """The clock of one generator, in frames; the defaults are those of models whose manifest does not say.
+
+    Attributes:
+        context, lookahead: frames of features before and after a block that the audio encoder takes.
+        block: frames made at a time.
+    """
+
+    context: int = CONTEXT_FRAMES
+    lookahead: int = LOOKAHEAD_FRAMES
+    block: int = BLOCK_FRAMES
+
+    @staticmethod
+    def of(shape: Mapping[str, Any]) -> Timing:
+        """From the sizes in a manifest."""
+        default = Timing()
+        return Timing(*(int(shape.get(n, getattr(default, n))) for n in ("context", "lookahead", "block")))
+
+    @property
+    def steps(self) -> int:
+        """Steps of features around one block."""
+        return STEPS_PER_FRAME * (self.context + self.block + self.lookahead)

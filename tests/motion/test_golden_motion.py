@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mssync import TalkingHead
 from mssync.media.audio import load_sound
-from mssync.motion.generator import MotionOptions
+from mssync.motion.options import MotionOptions
 
 Array = NDArray[np.float32]
 

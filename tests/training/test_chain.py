@@ -25,6 +25,7 @@ from mssync.media.image import load_image
 from mssync.media.provenance import read_synthetic_mark
 from mssync.media.video import VideoWriter, probe_video
 from mssync.models import load_model
+from mssync.motion.options import MotionOptions
 from mssync.motion.spaces import load_mesh
 from mssync.render.warp import WarpRenderer
 from mssync.speech.activity import mouth_gate, speech_probability
@@ -259,9 +260,6 @@ def test_run_folder_of_another_shape_is_refused(run: Path, videos: Path, clips: 
 
 
 def test_export_makes_a_model_that_the_runtime_loads(run: Path, tmp_path: Path) -> None:
-    from mssync.motion.blinks import BlinkModel
-    from mssync.motion.generator import MotionGenerator, MotionOptions, MotionStream
-
     assert export_model(run / "run", tmp_path / "model") < 1e-4
     with pytest.raises(OutputError, match="force"):
         export_model(run / "run", tmp_path / "model")
@@ -275,9 +273,7 @@ def test_export_makes_a_model_that_the_runtime_loads(run: Path, tmp_path: Path) 
         export_model(run / "run", tmp_path / "model", force=True)
     (tmp_path / "model" / "letter.txt").unlink()
     assert [p.name for p in tmp_path.iterdir()] == ["model"]
-    model = load_model(tmp_path / "model")
-    blinks = BlinkModel.of(model.manifest)
-    stream = MotionStream(MotionGenerator(model.folder, model.manifest), blinks, MotionOptions())
+    stream = TalkingHead.load(tmp_path / "model").stream(MotionOptions())
     rows = np.concatenate([stream.push(np.zeros(16000, np.float32)), stream.flush()])
     assert rows.shape == (25, 6 + 6 + 5) and np.isfinite(rows).all()
     # Its videos carry its own name.
@@ -285,7 +281,7 @@ def test_export_makes_a_model_that_the_runtime_loads(run: Path, tmp_path: Path) 
     head = TalkingHead.load(tmp_path / "model")
     head.animate(photo, np.zeros(4000, np.float32), size=192).save(tmp_path / "own.mp4")
     mark = read_synthetic_mark(tmp_path / "own.mp4")
-    assert mark is not None and mark["model"] == model.title == "model 0.1"
+    assert mark is not None and mark["model"] == head.model.title == "model 0.1"
 
 
 def test_offsets_are_settled_and_drawn(run: Path, tmp_path: Path) -> None:

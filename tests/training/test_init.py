@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+from mssync import TalkingHead
 from mssync.errors import AssetError, InputError, MssyncError, OutputError
 from mssync.media.audio import load_sound
 from mssync.models import load_model, shipped_syncer
-from mssync.motion.blinks import BlinkModel
-from mssync.motion.generator import MotionGenerator, MotionOptions, MotionStream
+from mssync.motion.options import MotionOptions
 from mssync.motion.spaces import load_mesh
 from mssync.nets.generator import Generator, GeneratorShape
 from mssync.sessions import open_session
@@ -80,10 +80,7 @@ def _train(clips: Path, out: Path, steps: int = 0, extra: str = "", **options: A
 
 
 def _motion(folder: Path) -> Array:
-    model = load_model(folder)
-    stream = MotionStream(
-        MotionGenerator(model.folder, model.manifest), BlinkModel.of(model.manifest), MotionOptions(seed=3)
-    )
+    stream = TalkingHead.load(folder).stream(MotionOptions(seed=3))
     return np.concatenate([stream.push(VOICE[:64000]), stream.flush()])
 
 

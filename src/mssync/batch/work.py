@@ -18,7 +18,7 @@ from mssync.inputs import check_face_number, check_size
 from mssync.media.sinks import is_frame_folder
 from mssync.media.targets import ready_video
 from mssync.motion.curves import export_curves
-from mssync.motion.generator import MotionOptions
+from mssync.motion.options import MotionOptions
 from mssync.motion.space import Motion
 from mssync.pipeline import Options, TalkingHead
 

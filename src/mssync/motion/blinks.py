@@ -7,7 +7,7 @@ and course are fitted on real people.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -64,7 +64,7 @@ class BlinkModel:
     course: tuple[float, ...]
 
     @staticmethod
-    def of(manifest: dict[str, Any]) -> BlinkModel:
+    def of(manifest: Mapping[str, Any]) -> BlinkModel:
         """The blinks in a model's manifest."""
         b = manifest["blinks"]
         return BlinkModel(float(b["log_mean"]), float(b["log_std"]), tuple(map(float, b["course"])))
@@ -124,6 +124,10 @@ class BlinkProcess:
             return float("inf")
         seconds = self._rng.lognormal(self._model.log_mean, self._model.log_std) / self._rate
         return max(float(seconds) * FPS, float(len(self._course)))
+
+    def state(self) -> dict[str, Array]:
+        """All that it remembers but its random generator: frames made, and the frame of the next peak."""
+        return {"frame": np.array(self._frame, np.float32), "next": np.array(self._next, np.float32)}
 
     def next(self, frames: int) -> Array:
         """Closure ``(frames,)`` in [0, 1] of the coming frames."""

@@ -70,6 +70,9 @@ class MeshSpace(MotionSpace):
     gap_zero: float
 
     kind: ClassVar[str] = "mesh"
+    stages: ClassVar[tuple[str, ...]] = (
+        "head_gain", "head_smoothing", "recentring", "easing", "gap_curve", "closures", "silence", "blinks", "knobs",
+    )  # fmt: skip
     wanted: ClassVar[Mapping[str, Wanted]] = {
         "template": Wanted("f", 2, _ROOM),
         "basis": Wanted("f", 3, _ROOM),

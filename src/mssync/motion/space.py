@@ -234,6 +234,8 @@ class MotionSpace(ABC):
     """Name of the kind of space."""
     renderer: ClassVar[str] = "warp"
     """Name of the renderer that draws its motion (:mod:`mssync.render.renderers`)."""
+    stages: ClassVar[tuple[str, ...]] = ()
+    """Names of what its generated motion goes through after the network (:mod:`mssync.motion.stages`)."""
     wanted: ClassVar[Mapping[str, Wanted]]
     """The arrays of its file."""
     file_sha256: str = ""

@@ -92,7 +92,9 @@ def _manifest(start: Start, state: dict[str, Any], data: dict[str, Any]) -> dict
     return {
         "name": "",
         "release": str(state["config"]["release"]),
-        "space": "mesh",
+        "space": start.space.kind,
+        "mark": start.space.mark,
+        "stages": list(start.space.stages),
         "shape": start.net.shape.as_dict(),
         "scales": facts["scales"],
         "style": {

@@ -24,7 +24,7 @@ from mssync.evaluation.scores import articulation, head, identity, picture, sile
 from mssync.evaluation.scores.score import Score
 from mssync.evaluation.scores.sync import NOT_SEPARATING
 from mssync.media.audio import load_sound
-from mssync.motion.generator import MotionOptions
+from mssync.motion.options import MotionOptions
 from mssync.motion.space import Motion
 from mssync.motion.syncers import SyncerPyramid
 from mssync.speech.phones import Phone

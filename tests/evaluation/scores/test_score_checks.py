@@ -23,7 +23,7 @@ from mssync.face.tracking import FaceTracker
 from mssync.media.audio import load_sound, save_wav
 from mssync.media.image import load_image, save_png
 from mssync.media.video import VideoWriter
-from mssync.motion.generator import MotionOptions
+from mssync.motion.options import MotionOptions
 from mssync.motion.space import Motion
 from mssync.motion.syncers import SyncerPyramid
 
