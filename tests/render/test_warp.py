@@ -80,17 +80,17 @@ def test_smile_closes(scenes: dict[str, Scene]) -> None:
 
 
 def test_closed_mouth_opens(scenes: dict[str, Scene]) -> None:
-    """A photo with closed lips gets a dark inside with brighter teeth at the top."""
+    """A photo with closed lips gets teeth at the top and the dark and the tongue below, darker than the skin."""
     subject, scene = face("hopper"), scenes["hopper"]
     assert not scene.mouth.shows
     controls = move(subject, gap=0.22)
     out = RENDERER.render(scene, controls)
     top, bottom = controls.points[13, :2], controls.points[14, :2]
-    line = [np.round(top + (bottom - top) * t).astype(int) for t in (0.3, 0.8)]
-    upper, lower = (out[y - 1 : y + 2, x - 3 : x + 4].mean() for x, y in line)
-    skin = out[tuple(np.round(controls.points[50, 1::-1]).astype(int))].mean()
-    assert lower < 0.75 * skin
-    assert upper > lower + 40
+    line = [np.round(top + (bottom - top) * t).astype(int) for t in (0.25, 0.5, 0.85)]
+    upper, dark, lower = (out[y - 1 : y + 2, x - 3 : x + 4].mean() for x, y in line)
+    skin = np.median([out[tuple(np.round(controls.points[i, 1::-1]).astype(int))].mean() for i in (50, 280, 205, 425)])
+    assert 0.25 * skin < dark < 0.8 * skin and dark + 15 < lower < skin
+    assert 0.7 * skin < upper < 1.25 * skin and upper > dark + 40
     assert np.array_equal(
         RENDERER.render(scene, move(subject, gap=0.0))[:100], RENDERER.render(scene, still(subject))[:100]
     )

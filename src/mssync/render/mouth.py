@@ -1,26 +1,41 @@
-"""The inside of the mouth: the photo's own teeth when it shows them, drawn ones when it does not.
+"""The inside of the mouth: the photo's own teeth where it shows them, drawn ones where it does not.
 
-Upper teeth hang on the skull and lower teeth on the jaw: lips uncover them, nothing stretches them.
+Upper teeth hang on the skull and lower teeth on the jaw: lips uncover them, nothing stretches them. What else the
+photo shows between its lips is kept while they stand about as they do there; farther open or shut it gives way to what
+is drawn, without a step.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
-from mssync.arrays import Array, Rgb
+from mssync.arrays import Array, Mask, Rgb
 from mssync.face import topology as topo
 from mssync.render.outline import Box, box_around, line_mask, opening_mask, paint, smooth_side
 from mssync.render.plate import fill_smoothly
-from mssync.render.teeth import MM_PER_EYES, Tones, lower_teeth, outer_eyes, tones, upper_teeth
+from mssync.render.teeth import (
+    MM_PER_EYES,
+    Bite,
+    Tones,
+    drawn_inside,
+    grey,
+    lit,
+    outer_eyes,
+    ramp,
+    sample,
+    tones,
+)
 
 _UPPER, _LOWER = list(topo.LIPS_INNER_UPPER), list(topo.LIPS_INNER_LOWER)
+_CHEEKS = (50, 280, 101, 330, 205, 425)
 # In inter-ocular distances:
 _SEEN = 0.035  # from this gap on the photo's own mouth is worth using
-_SHOWN = 0.03  # millimetres / 90: how far resting upper teeth reach below the edge of the upper lip
+_KEPT, _GONE = 0.012, 0.07  # how far from the photo's gap its own inside is kept, and from where on it is gone
 _BEHIND = 0.05  # teeth lie so far behind the lips
+_ROOTS = 0.09  # so far teeth go on under the upper lip
 
 
 @dataclass(frozen=True)
@@ -34,8 +49,9 @@ class Mouth:
         gap: the photo's own lip gap in pixels.
         texture: the photo's interior extended beyond the lips inside ``box``; None when the photo shows none.
         box: where ``texture`` lies.
-        teeth_share: how much of the opening the photo's upper teeth fill from the top (1 = down to the lower lip).
+        teeth: ``(h, w)`` share of the photo's own upper teeth in ``texture``; None when it shows none.
         tones: colours of drawn parts.
+        bite: the form of drawn teeth.
         blur: how soft drawn parts have to be to match the photo, pixels.
     """
 
@@ -45,8 +61,9 @@ class Mouth:
     gap: float
     texture: Rgb | None
     box: Box
-    teeth_share: float
+    teeth: Array | None
     tones: Tones
+    bite: Bite
     blur: float
 
     @property
@@ -68,7 +85,7 @@ class Mouth:
         upper, lower = smooth_side(points[_UPPER, :2]), smooth_side(points[_LOWER, :2])
         if self.shows:
             seam = np.asarray((upper + lower) / 2, np.float32)
-            self._draw_seam(frame, seam, unit, float(_ramp(0.05 * unit - lip_gap, 0.0, 0.04 * unit)))
+            self._draw_seam(frame, seam, unit, float(ramp(0.05 * unit - lip_gap, 0.0, 0.04 * unit)))
         if lip_gap < 0.004 * unit:
             return
         box = box_around(np.concatenate([upper, lower]), 3, self.size)
@@ -77,13 +94,20 @@ class Mouth:
             return
         if self.texture is None:
             # Parted lips of the photo keep what they show; wider than that is drawn.
-            mask = mask * _ramp(lip_gap - self.gap * scale, 0.0, 0.03 * unit)
+            mask = mask * ramp(lip_gap - self.gap * scale, 0.0, 0.03 * unit)
         frame_of = _Frame.of(self.source, rigid, self.unit)
-        colours = self._inside(frame_of, box, points)
-        if self.blur > 0.3:
-            drawn = cv2.GaussianBlur(colours, (0, 0), self.blur) if self.texture is None else colours
-            colours = np.asarray(drawn, np.float32)
-        paint(frame, box, colours, mask)
+        paint(frame, box, self._inside(frame_of, box, points, lip_gap / unit), mask)
+
+    def as_bright_as(self, patch: Rgb, inside: Mask) -> Tones:
+        """The tones of tongue and throat by which the drawn inside is about as bright as the photo's own."""
+        if int(inside.sum()) < 12:
+            return self.tones
+        view = _Frame.of(self.source, np.eye(3, 4, dtype=np.float32), self.unit)
+        drawn = replace(self, texture=None, teeth=None)._inside(view, self.box, self.source, self.gap / self.unit)
+        weights = np.array([0.299, 0.587, 0.114], np.float32)
+        both = [float((np.asarray(x, np.float32)[inside] @ weights).mean()) for x in (patch, drawn)]
+        factor = float(np.clip(both[0] / max(both[1], 1.0), 0.6, 1.1))
+        return replace(self.tones, tongue=self.tones.tongue * factor, throat=self.tones.throat * factor)
 
     def _draw_seam(self, frame: Rgb, seam: Array, unit: float, strength: float) -> None:
         """The dark line between touching lips, which a photo of an open mouth lacks."""
@@ -93,7 +117,8 @@ class Mouth:
         line = line_mask(seam, box, max(0.7, 0.009 * unit)) * np.float32(0.6 * strength)
         paint(frame, box, np.broadcast_to(self.tones.seam, (*line.shape, 3)), line)
 
-    def _inside(self, view: _Frame, box: Box, points: Array) -> Array:
+    def _inside(self, view: _Frame, box: Box, points: Array, gap: float) -> Array:
+        """Colours of the whole box, ``gap`` in inter-ocular distances."""
         yy, xx = np.mgrid[box[1] : box[3], box[0] : box[2]].astype(np.float32)
         # Places and lip edges in the mouth's own axes in the photo, carried by the skull.
         px, py = view.to_photo(xx, yy)
@@ -101,14 +126,41 @@ class Mouth:
         top, bottom = (self._edge(view, points[side, :2]) for side in (_UPPER, _LOWER))
         up = np.interp(mx, top[:, 0], top[:, 1]).astype(np.float32)
         low = np.interp(mx, bottom[:, 0], bottom[:, 1]).astype(np.float32)
-        if self.texture is None:
-            return self._drawn(view, mx, my, up, low)
-        return self._own(view, mx, my, up, low)
+        mm = MM_PER_EYES / self.unit
+        colours = drawn_inside(
+            self.tones, self.bite, mx * mm, (my - up) * mm, (low - my) * mm, gap * MM_PER_EYES, (my - view.lip) * mm
+        )
+        if self.blur > 0.3:
+            colours = np.asarray(cv2.GaussianBlur(colours, (0, 0), self.blur), np.float32)
+        return colours if self.texture is None else self._own(colours, view, mx, my, up, low, gap)
 
     def _edge(self, view: _Frame, places: Array) -> Array:
         x, y = view.to_photo(places[:, 0], places[:, 1])
         edge = np.stack(view.to_mouth(x, y), 1)
         return np.asarray(edge[np.argsort(edge[:, 0], kind="stable")], np.float32)
+
+    def _own(self, colours: Array, view: _Frame, mx: Array, my: Array, up: Array, low: Array, gap: float) -> Array:
+        """The photo's own inside over what is drawn: all of it near the photo's gap, its upper teeth always."""
+        assert self.texture is not None
+        s_up, s_low = self._photo_edges(view, mx)
+        beyond = gap - self.gap / self.unit
+        if self.teeth is None:  # nothing in it that must not be squeezed
+            beyond = 0.5 * max(beyond, 0.0)
+        near = float(1 - ramp(abs(beyond), _KEPT, _GONE))
+        if near > 0:
+            share = (my - up) / np.maximum(low - up, 1e-3)
+            own = self._sampled(self.texture, view, mx, s_up + share * (s_low - s_up))
+            colours = colours + (own - colours) * np.float32(near)
+        if self.teeth is None:
+            return colours
+        cover = self._sampled(self.teeth, view, mx, my)[..., None]
+        return np.asarray(colours + (self._sampled(self.texture, view, mx, my) - colours) * cover, np.float32)
+
+    def _sampled(self, picture: Rgb | Array, view: _Frame, mx: Array, my: Array) -> Array:
+        x, y = view.from_mouth(mx, my)
+        border = cv2.BORDER_REPLICATE if picture.ndim == 3 else cv2.BORDER_CONSTANT
+        out = cv2.remap(picture, x - self.box[0], y - self.box[1], cv2.INTER_LINEAR, borderMode=border)
+        return np.asarray(out, np.float32)
 
     def _photo_edges(self, view: _Frame, mx: Array) -> tuple[Array, Array]:
         out = []
@@ -116,55 +168,6 @@ class Mouth:
             x, y = view.to_mouth(self.source[side, 0], self.source[side, 1])
             out.append(np.interp(mx, x, y).astype(np.float32))
         return out[0], out[1]
-
-    def _own(self, view: _Frame, mx: Array, my: Array, up: Array, low: Array) -> Array:
-        """The photo's interior: upper part rigid; what lies below the teeth follows the lower lip."""
-        assert self.texture is not None
-        s_up, s_low = self._photo_edges(view, mx)
-        hinge = s_up + self.teeth_share * (s_low - s_up)
-        whole = self.teeth_share >= 1.0
-        y = my
-        if not whole:
-            room, had = np.maximum(low - hinge, 1e-3), s_low - hinge
-            y = np.where(my > hinge, hinge + (my - hinge) * np.maximum(had, 0) / np.maximum(room, 0.4 * had + 1e-3), my)
-        x, y = view.from_mouth(mx, y)
-        own = cv2.remap(
-            self.texture, x - self.box[0], y - self.box[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        ).astype(np.float32)
-        if not whole:
-            return own
-        # Below the edge of the teeth lies the open mouth.
-        cavity = self._cavity(mx, my, np.maximum(up, s_up), low)
-        # Between a smile's teeth and the lip it is the lip's inner side and the tongue that show, not the throat.
-        cavity = 0.6 * cavity + 0.35 * self.tones.tongue
-        soft = max(1.0, 0.02 * self.unit)
-        alpha = 1 - _ramp(my - s_low, 0.0, soft)
-        return own * alpha[..., None] + cavity * (1 - alpha)[..., None]
-
-    def _cavity(self, mx: Array, my: Array, up: Array, low: Array) -> Array:
-        """Throat, tongue and lower teeth."""
-        mm = MM_PER_EYES / self.unit
-        depth = (low - my) * mm
-        opening = np.maximum(low - up, 0.0) * mm
-        colours = np.broadcast_to(self.tones.throat, (*mx.shape, 3)).astype(np.float32)
-        mound = np.exp(-((mx * mm / 15.0) ** 4)) * _ramp(opening, 5.0, 14.0)
-        crest = np.minimum(0.45 * opening, 9.0)
-        tongue = mound * _ramp(crest - depth, -2.5, 2.5) * (0.55 + 0.45 * _ramp(depth, 0.0, 6.0))
-        colours = colours + (self.tones.tongue - colours) * tongue[..., None]
-        bright, cover = lower_teeth(mx * mm, 6.0 + depth)
-        cover = 0.6 * cover * _ramp(opening, 6.0, 13.0) * _ramp(15.0 - np.abs(mx * mm), 0.0, 6.0)
-        shade = (bright * (0.3 + 0.35 * _ramp(depth, 0.0, 2.5)))[..., None] * self.tones.teeth
-        return np.asarray(colours + (shade - colours) * cover[..., None], np.float32)
-
-    def _drawn(self, view: _Frame, mx: Array, my: Array, up: Array, low: Array) -> Array:
-        mm = MM_PER_EYES / self.unit
-        colours = self._cavity(mx, my, up, low)
-        bite = view.lip + _SHOWN * self.unit
-        bright, cover = upper_teeth(mx * mm, 10.0 + (my - bite) * mm)
-        # The upper lip throws a shadow on the teeth.
-        shadow = 0.72 + 0.28 * _ramp((my - up) * mm, -0.5, 3.0)
-        shade = (bright * shadow)[..., None] * self.tones.teeth
-        return np.asarray(colours + (shade - colours) * cover[..., None], np.float32)
 
 
 @dataclass(frozen=True)
@@ -220,18 +223,29 @@ def prepare_mouth(rgb: Rgb, points: Array) -> Mouth:
     unit = outer_eyes(points)
     pairs = np.asarray(topo.LIP_GAP_PAIRS)
     gap = float(np.linalg.norm(points[pairs[:, 0], :2] - points[pairs[:, 1], :2], axis=1).mean())
-    colours = tones(rgb, points)
     curves = smooth_side(points[_UPPER, :2]), smooth_side(points[_LOWER, :2])
     box = box_around(np.concatenate(curves), 0.35 * unit + 2, size)
-    blur = max(0.0, 0.006 * unit)
+    patch = rgb[box[1] : box[3], box[0] : box[2]]
+    mouth = Mouth(points, size, unit, gap, None, box, None, tones(rgb, points), Bite.of(patch), 0.006 * unit)
     inside = opening_mask(*curves, box, 0.0) > 0.5
-    share = _teeth_share(rgb, points, colours)
-    # Without teeth to keep, a drawn inside takes over as the lips part farther than in the photo.
-    if gap < _SEEN * unit or gap < 2.5 or int(inside.sum()) < 12 or share == 0.0:
-        return Mouth(points, size, unit, gap, None, box, 0.0, colours, blur)
-    patch = rgb[box[1] : box[3], box[0] : box[2]].astype(np.float32)
-    texture = fill_smoothly(patch, inside).round().clip(0, 255).astype(np.uint8)
-    return Mouth(points, size, unit, gap, texture, box, share, colours, blur)
+    # Lips that hardly part show too little of what lies behind them.
+    if gap < _SEEN * unit or gap < 2.5 or int(inside.sum()) < 12:
+        return mouth
+    texture = fill_smoothly(patch.astype(np.float32), inside).round().clip(0, 255).astype(np.uint8)
+    found = _own_teeth(rgb, points, inside, box)
+    mouth = replace(mouth, texture=texture, teeth=found)
+    if found is not None:
+        shown = patch[found > 0.8].astype(np.float32)
+        bright = shown[shown.mean(-1) >= np.median(shown.mean(-1))]
+        light = float(lit(gap / unit * MM_PER_EYES))
+        teeth = np.minimum(bright.mean(0) / light, 250.0) if len(bright) else mouth.tones.teeth
+        mouth = replace(
+            mouth,
+            tones=replace(mouth.tones, teeth=np.asarray(teeth, np.float32)),
+            bite=replace(mouth.bite, shown=_reach(points, found, box) * MM_PER_EYES / unit),
+        )
+    rest = inside if found is None else inside & (found < 0.2)
+    return replace(mouth, tones=mouth.as_bright_as(patch, rest))
 
 
 def lips_for_hole(rgb: Rgb, points: Array) -> Rgb:
@@ -263,26 +277,62 @@ def _soft(unit: float) -> float:
     return max(0.6, 0.008 * unit)
 
 
-def _teeth_share(rgb: Rgb, points: Array, colours: Tones) -> float:
-    """How far down the opening the photo's upper teeth reach, 0..1, by brightness along the middle of the mouth."""
-    top, low = points[_UPPER, :2][3:8], points[_LOWER, :2][3:8]
-    t = np.linspace(0.08, 0.92, 24, dtype=np.float32)[:, None, None]
-    lines = top + (low - top) * t
-    values = cv2.remap(rgb, lines[..., 0].astype(np.float32), lines[..., 1].astype(np.float32), cv2.INTER_LINEAR)
-    grey = values.astype(np.float32).mean(-1)
-    bright = grey > 0.6 * max(float(colours.teeth.mean()), float(np.percentile(grey, 90)))
-    # Upper teeth begin near the upper lip: brightness that begins lower is tongue or lower teeth.
-    starts = np.where(bright.any(0), bright.argmax(0), len(t))
-    if bright.mean() < 0.15 or float(np.median(starts)) > 0.4 * len(t):
-        return 0.0
-    # They end where two dark samples follow.
-    dark = ~bright[:-1] & ~bright[1:] & (np.arange(len(t) - 1)[:, None] > starts)
-    ends = np.where(dark.any(0), dark.argmax(0), len(t) - 1)
-    share = float(t[round(float(np.median(ends))), 0, 0])
-    # A sliver below them is too little to show an open mouth from.
-    return 1.0 if share > 0.6 else share
+def _own_teeth(rgb: Rgb, points: Array, inside: Mask, box: Box) -> Array | None:
+    """Share ``(h, w)`` of the photo's own upper teeth in ``box``, their roots under the lip included, or None.
+
+    Teeth are what is bright and less red than the lips, in one piece that begins at the upper lip.
+    """
+    unit = outer_eyes(points)
+    patch = rgb[box[1] : box[3], box[0] : box[2]].astype(np.float32)
+    bright = patch @ np.array([0.299, 0.587, 0.114], np.float32)
+    skin, lip = sample(rgb, points, _CHEEKS, 50), sample(rgb, points, (84, 17, 314, 181, 405), 40)
+    red = (patch[..., 0] - patch[..., 1]) / np.maximum(bright, 1.0)
+    lip_red, skin_red = (float(c[0] - c[1]) / max(grey(c), 1.0) for c in (lip, skin))
+    top = float(np.percentile(bright[inside], 95))
+    dark = float(np.percentile(bright[inside], 10))
+    if top < max(0.7 * grey(skin), 1.15 * grey(lip)) or top < 1.25 * dark:
+        return None
+    found = inside & (bright > dark + 0.45 * (top - dark)) & (bright > 0.85 * grey(lip))
+    if lip_red > 0.12:
+        found &= red < max(skin_red, 0.75 * lip_red)
+    kernel = np.ones((3, 3), np.uint8)
+    pieces = cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_CLOSE, kernel) & inside.astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(pieces, connectivity=8)
+    distance = _below_lip(points, box)
+    keep = np.zeros(inside.shape, bool)
+    for label in range(1, count):
+        piece = labels == label
+        if stats[label, cv2.CC_STAT_AREA] >= 6 and float(np.percentile(distance[piece], 5)) < 0.35:
+            keep |= piece
+    if keep.sum() < max(10, 0.08 * inside.sum()):
+        return None
+    # Teeth go on under the lip that hides them.
+    start = np.where(keep.any(0), keep.argmax(0), len(keep))
+    rows = np.arange(len(keep)).reshape(-1, 1)
+    roots = (rows < start) & (rows > start - _ROOTS * unit) & keep.any(0)
+    soft = max(0.6, 0.012 * unit)
+    return np.asarray(cv2.GaussianBlur((keep | roots).astype(np.float32), (0, 0), soft), np.float32)
 
 
-def _ramp(x: Array | float, low: float, high: float) -> Array:
-    t = np.clip((np.asarray(x, np.float32) - low) / (high - low), 0.0, 1.0)
-    return np.asarray(t * t * (3 - 2 * t), np.float32)
+def _reach(points: Array, teeth: Array, box: Box) -> float:
+    """How far the photo's teeth reach below the upper lip in the middle of the mouth, pixels."""
+    x = np.clip(np.round(points[_UPPER[3:8], 0] - box[0]).astype(int), 0, teeth.shape[1] - 1)
+    rows = np.arange(teeth.shape[0], dtype=np.float32).reshape(-1, 1)
+    ends = np.where(teeth[:, x] > 0.5, rows, -1.0).max(0) + box[1] - points[_UPPER[3:8], 1]
+    return float(np.clip(ends.max(), 0.0, 0.1 * outer_eyes(points)))
+
+
+def _below_lip(points: Array, box: Box) -> Array:
+    """How far down the opening each pixel of ``box`` lies, 0 at the upper lip and 1 at the lower."""
+    yy, xx = np.mgrid[box[1] : box[3], box[0] : box[2]].astype(np.float32)
+    a, b = points[_UPPER[0], :2], points[_UPPER[-1], :2]
+    axis = (b - a) / max(float(np.linalg.norm(b - a)), 1e-6)
+    along = (xx - a[0]) * axis[0] + (yy - a[1]) * axis[1]
+    down = (yy - a[1]) * axis[0] - (xx - a[0]) * axis[1]
+    edges = []
+    for side in (_UPPER, _LOWER):
+        place = (points[side, :2] - a) @ np.array([[axis[0], -axis[1]], [axis[1], axis[0]]], np.float32)
+        order = np.argsort(place[:, 0], kind="stable")
+        edges.append(np.interp(along, place[order, 0], place[order, 1]).astype(np.float32))
+    upper, lower = edges[0], edges[1]
+    return np.asarray((down - upper) / np.maximum(lower - upper, 1e-3), np.float32)
