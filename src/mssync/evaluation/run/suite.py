@@ -290,13 +290,13 @@ def _finite(score: Score) -> Score:
     return Score.not_run(score.key, score.unit, score.aim, "It has no finite value on this video.")
 
 
-def _curves(seen: Footage) -> dict[str, list[float]]:
+def _curves(footage: Footage) -> dict[str, list[float]]:
     """What the report draws, per frame at 25 fps: degrees, inter-ocular distances, dB above quiet, probability."""
-    pitch, yaw, roll = head_angles(seen.motion[:, :3]).T
-    loud = articulation.loudness(seen.sound, len(seen))
+    pitch, yaw, roll = head_angles(footage.motion[:, :3]).T
+    loud = articulation.loudness(footage.sound, len(footage))
     lines = {
-        "t": np.arange(len(seen)) / FPS, "yaw": yaw, "pitch": pitch, "roll": roll,
-        "lip_gap": seen.column("lip_gap"), "loudness": loud, "speech": seen.speech,
+        "t": np.arange(len(footage)) / FPS, "yaw": yaw, "pitch": pitch, "roll": roll,
+        "lip_gap": footage.column("lip_gap"), "loudness": loud, "speech": footage.speech,
     }  # fmt: skip
     return {name: [round(float(v), 3) for v in values] for name, values in lines.items()}
 

@@ -44,7 +44,7 @@ def loudness(sound: Array, frames: int) -> Array64:
     return np.asarray(np.maximum(level - (np.quantile(level, 0.95) - LOUD_RANGE), 0.0), np.float64)
 
 
-def scores(seen: Footage, phones: Sequence[Phone] | None) -> list[Score]:
+def scores(footage: Footage, phones: Sequence[Phone] | None) -> list[Score]:
     """Articulation of one video.
 
     - ``articulation.closed``: share of /p b m/ whose least gap, from one frame before the phone to one frame after it,
@@ -61,15 +61,15 @@ def scores(seen: Footage, phones: Sequence[Phone] | None) -> list[Score]:
       the clip by more than 0.8 s. One clip of a few seconds, or of a small face, may not separate from chance.
 
     Args:
-        seen: the video.
+        footage: the video.
         phones: what is said, or None where it is not known.
     """
     if phones is None:
         why = "The text is not known; give it with --text."
-        return [_no_closed(why), _no_open(why), *_loud(seen)]
-    gap, valid = seen.column("lip_gap").astype(np.float64), seen.track.valid
-    talk = (seen.speech >= TALKING) & valid
-    return [_closed(gap, valid, talk, phones), _open(gap, valid, talk, phones), *_loud(seen)]
+        return [_no_closed(why), _no_open(why), *_loud(footage)]
+    gap, valid = footage.column("lip_gap").astype(np.float64), footage.track.valid
+    talk = (footage.speech >= TALKING) & valid
+    return [_closed(gap, valid, talk, phones), _open(gap, valid, talk, phones), *_loud(footage)]
 
 
 def _closed(gap: Array64, valid: Mask, talk: Mask, phones: Sequence[Phone]) -> Score:
@@ -105,17 +105,17 @@ def _open(gap: Array64, valid: Mask, talk: Mask, phones: Sequence[Phone]) -> Sco
     return Score("articulation.open", value, "ratio", "real", chance, interval, f"{len(means)} vowels.")
 
 
-def _loud(seen: Footage) -> list[Score]:
-    gap, loud = seen.column("lip_gap").astype(np.float64), loudness(seen.sound, len(seen))
-    if gap[seen.track.valid].std() < 1e-6 or loud.std() < 1e-6:
+def _loud(footage: Footage) -> list[Score]:
+    gap, loud = footage.column("lip_gap").astype(np.float64), loudness(footage.sound, len(footage))
+    if gap[footage.track.valid].std() < 1e-6 or loud.std() < 1e-6:
         why = "The sound or the lip gap never changes."
         return [_no_lag(why), Score.not_run("articulation.loudness", "r", "real", why)]
     gap, loud = _syllables(gap), _syllables(loud)
-    n, reach = len(seen), min(LAGS, len(seen) // 4)
+    n, reach = len(footage), min(LAGS, len(footage) // 4)
     lags = np.arange(-reach, reach + 1)
     # One row per moment: the loudness then, and the gap at every lag, as far as it is seen.
     at = np.arange(n)[:, None] + lags
-    shown = np.where(seen.track.valid, gap, np.nan)[np.clip(at, 0, n - 1)]
+    shown = np.where(footage.track.valid, gap, np.nan)[np.clip(at, 0, n - 1)]
     shown[(at < 0) | (at >= n)] = np.nan
     table = np.concatenate([loud[:, None], shown], 1)
     r = _correlations(table[None])[0]

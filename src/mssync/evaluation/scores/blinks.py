@@ -58,7 +58,7 @@ def find(lids: Array, valid: Mask, speech: Array) -> Blinks:
     return Blinks(frames, widths, int(valid.sum()), int(quiet[frames].sum()), pauses)
 
 
-def blinks(seen: Footage) -> list[Score]:
+def blinks(footage: Footage) -> list[Score]:
     """How often, how long and when.
 
     - ``blinks.rate`` per minute in which the face is seen; interval: that of a Poisson count n, ``(sqrt(n) - 0.98)^2``
@@ -67,8 +67,8 @@ def blinks(seen: Footage) -> list[Score]:
     - ``blinks.pauses``: share of the blinks that peak while nobody speaks; chance: the share of such frames. Speakers
       blink in pauses and at the ends of phrases rather than within them (Nakano and Kitazawa 2010).
     """
-    lids = np.stack([seen.column("lid_left"), seen.column("lid_right")], 1)
-    found = find(lids, seen.track.valid, seen.speech)
+    lids = np.stack([footage.column("lid_left"), footage.column("lid_right")], 1)
+    found = find(lids, footage.track.valid, footage.speech)
     n, minutes = len(found.frames), found.seen / MINUTE
     low, high = float(max(0.0, n**0.5 - 0.98) ** 2), float(((n + 1) ** 0.5 + 0.98) ** 2)
     rate = Score("blinks.rate", found.rate, "1/min", "real", interval=(low / minutes, high / minutes))

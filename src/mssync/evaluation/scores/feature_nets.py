@@ -93,7 +93,7 @@ def clip_features(net: FeatureNet, footage: Footage) -> Array:
 
 
 def scores(
-    seen: Sequence[Footage], real: Sequence[Footage], picture_net: Path | None, clip_net: Path | None
+    footage: Sequence[Footage], reference: Sequence[Footage], picture_net: Path | None, clip_net: Path | None
 ) -> list[Score]:
     """``picture.fid`` and ``picture.fvd`` of a set of videos against real ones; a set may be one video.
 
@@ -101,16 +101,16 @@ def scores(
     of rows.
 
     Args:
-        seen: the videos.
-        real: real footage; need not be paired.
+        footage: the videos.
+        reference: real footage; need not be paired.
         picture_net: ONNX file of the picture network.
         clip_net: ONNX file of the clip network.
     Raises:
         InputError: a network file is not what the module's text asks for, or a video cannot be read.
     """
     return [
-        _score("picture.fid", "Inception", picture_features, picture_net, PICTURE, seen, real),
-        _score("picture.fvd", "I3D", clip_features, clip_net, CLIP, seen, real),
+        _score("picture.fid", "Inception", picture_features, picture_net, PICTURE, footage, reference),
+        _score("picture.fvd", "I3D", clip_features, clip_net, CLIP, footage, reference),
     ]
 
 
@@ -120,15 +120,15 @@ def _score(
     features: Callable[[FeatureNet, Footage], Array],
     path: Path | None,
     shape: tuple[int, ...],
-    seen: Sequence[Footage],
-    real: Sequence[Footage],
+    footage: Sequence[Footage],
+    reference: Sequence[Footage],
 ) -> Score:
     if path is None:
         return Score.not_run(key, "", "low", f"No ONNX file of the {network} feature network was given.")
-    if not real:
+    if not reference:
         return Score.not_run(key, "", "low", "There is no real footage to compare with.")
     net = FeatureNet(path, shape)
-    a, b = (np.concatenate([features(net, footage) for footage in group]) for group in (seen, real))
+    a, b = (np.concatenate([features(net, one) for one in group]) for group in (footage, reference))
     if min(len(a), len(b)) < 2:
         return Score.not_run(key, "", "low", "The videos are too short.")
     return Score(key, frechet(a, b), "", "low", note=f"{len(a)} rows against {len(b)} real ones, {a.shape[1]} numbers")

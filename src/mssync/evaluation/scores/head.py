@@ -104,7 +104,7 @@ def fast_energy(points: Array64) -> Array64:
     return np.asarray(2.0 * ((x - slow) ** 2).mean(1), np.float64)
 
 
-def scores(seen: Footage, real: Footage | None) -> list[Score]:
+def scores(footage: Footage, reference: Footage | None) -> list[Score]:
     """All about head motion, aim: as the real footage has it.
 
     - ``head.{yaw,pitch,roll}_std`` (deg) and ``_speed`` (mean of ``|x[t+2] - x[t-2]| / 0.16 s``, deg/s);
@@ -115,21 +115,21 @@ def scores(seen: Footage, real: Footage | None) -> list[Score]:
     - ``jitter.head`` (rigid points) and ``jitter.lips`` (lip points in the head's frame): root of the mean
       :func:`fast_energy`, thousandths of the inter-ocular distance.
     """
-    valid = seen.track.valid
-    pitch, yaw, roll = head_angles(seen.motion[:, :3]).T
+    valid = footage.track.valid
+    pitch, yaw, roll = head_angles(footage.motion[:, :3]).T
     out = [
         *_amount("head.yaw", "deg", yaw, valid),
         *_amount("head.pitch", "deg", pitch, valid),
         *_amount("head.roll", "deg", roll, valid),
-        *_amount("head.x", "iod", seen.column("trans_x"), valid),
-        *_amount("head.y", "iod", seen.column("trans_y"), valid),
+        *_amount("head.x", "iod", footage.column("trans_x"), valid),
+        *_amount("head.y", "iod", footage.column("trans_y"), valid),
     ]
-    out += _compared(seen, real)
-    corners = seen.track.points[:, list(topo.OUTER_EYE_CORNERS)]
+    out += _compared(footage, reference)
+    corners = footage.track.points[:, list(topo.OUTER_EYE_CORNERS)]
     eyes = float(np.median(np.linalg.norm(corners[:, 0] - corners[:, 1], axis=-1)[valid]))
-    pose = fs.fit_pose(seen.track.points, pinned_space().template)
-    head = seen.track.points[:, _RIGID, :2] / np.float64(eyes)
-    lips = pose.to_head(seen.track.points[:, _LIPS])[..., :2].astype(np.float64)
+    pose = fs.fit_pose(footage.track.points, pinned_space().template)
+    head = footage.track.points[:, _RIGID, :2] / np.float64(eyes)
+    lips = pose.to_head(footage.track.points[:, _LIPS])[..., :2].astype(np.float64)
     return [*out, _jitter("jitter.head", head, valid), _jitter("jitter.lips", lips, valid)]
 
 
@@ -146,16 +146,16 @@ def _amount(key: str, unit: str, x: Array | Array64, valid: Mask) -> list[Score]
     return [*out, Score(name, float(speed.mean()), per_second, "real", interval=interval)]
 
 
-def _compared(seen: Footage, real: Footage | None) -> list[Score]:
+def _compared(footage: Footage, reference: Footage | None) -> list[Score]:
     keys = (("head.spectrum", "dB"), ("head.frechet", "deg^2"))
-    if real is None:
+    if reference is None:
         return [Score.not_run(key, unit, "low", "It needs real footage to compare with.") for key, unit in keys]
     note = "The halves of the real footage are {:.3g} {} apart."
-    own, other = angular_velocity(seen.motion[:, :3]), angular_velocity(real.motion[:, :3])
+    own, other = angular_velocity(footage.motion[:, :3]), angular_velocity(reference.motion[:, :3])
     halves = spectrum_distance(*np.array_split(other, 2))
     distance = spectrum_distance(own, other)
     out = [Score("head.spectrum", distance, "dB", "low", note=note.format(halves, "dB"))]
-    a, b = (motion_windows(f.motion[:, :3], f.track.valid) for f in (seen, real))
+    a, b = (motion_windows(f.motion[:, :3], f.track.valid) for f in (footage, reference))
     if min(len(a), len(b)) < WINDOW:
         why = "It needs two seconds of an unbroken view of the face in both videos."
         return [*out, Score.not_run("head.frechet", "deg^2", "low", why)]

@@ -98,13 +98,13 @@ class Identity:
       unit features of the two videos' simultaneous frames.
 
     Args:
-        seen: the video.
-        real: its paired reference.
+        footage: the video.
+        reference: its paired reference.
         photo: the face that the video should show.
     """
 
-    def __init__(self, seen: Footage, real: Footage | None, photo: Portrait | None) -> None:
-        self._seen, self._real = seen, real
+    def __init__(self, footage: Footage, reference: Footage | None, photo: Portrait | None) -> None:
+        self._footage, self._reference = footage, reference
         self._why = ""
         self._own: list[Array] = []
         self._apart: list[float] = []
@@ -118,16 +118,16 @@ class Identity:
 
     def see(self, index: int, rgb: Rgb, other: Rgb | None) -> None:
         """Take one frame, and the reference's frame of the same time."""
-        if self._why or index < self._due or not self._seen.track.valid[index]:
+        if self._why or index < self._due or not self._footage.track.valid[index]:
             return
         self._due = index + EVERY
-        feature = identity_net().feature(rgb, self._seen.track.points[index])
+        feature = identity_net().feature(rgb, self._footage.track.points[index])
         if self._source is None:
             self._source = feature
         else:
             self._own.append(feature)
-        if other is not None and self._real is not None and self._real.track.valid[index]:
-            there = identity_net().feature(other, self._real.track.points[index])
+        if other is not None and self._reference is not None and self._reference.track.valid[index]:
+            there = identity_net().feature(other, self._reference.track.points[index])
             self._apart.append(float(np.linalg.norm(feature - there)))
 
     def scores(self) -> list[Score]:
@@ -142,5 +142,9 @@ class Identity:
             own = Score.not_run(keys[0], "cosine", "high", "The face is seen in too few frames.")
         if self._apart:
             return [own, Score(keys[1], float(np.mean(self._apart)), "", "low")]
-        why = "There is no paired reference." if self._real is None else "The two videos show no face at the same time."
+        why = (
+            "There is no paired reference."
+            if self._reference is None
+            else "The two videos show no face at the same time."
+        )
         return [own, Score.not_run(keys[1], "", "low", why)]

@@ -43,24 +43,24 @@ _KEYS: Final = (
 )
 
 
-def scores(seen: Footage, weights: Path | None) -> list[Score]:
+def scores(footage: Footage, weights: Path | None) -> list[Score]:
     """LSE-C (confidence), LSE-D (distance) and the offset, in frames, at which the distance is least.
 
     A positive offset means that the sound comes early, as the authors count.
 
     Args:
-        seen: the video.
+        footage: the video.
         weights: the published ``syncnet_v2.model``.
     Raises:
         InputError: the file is not that, or PyTorch is not installed.
     """
-    windows = min(len(seen), len(seen.sound) // SAMPLES_PER_FRAME) - FRAMES
+    windows = min(len(footage), len(footage.sound) // SAMPLES_PER_FRAME) - FRAMES
     why = "The published SyncNet weights were not given." if weights is None else ""
     if not why and windows <= 2 * SHIFT:
         why = f"The video is shorter than {2 * SHIFT + FRAMES + 1} frames."
     if weights is None or why:
         return [Score.not_run(key, unit, "real", why) for key, unit, _ in _KEYS]
-    lips, sound = _features(_network(weights), seen, windows)
+    lips, sound = _features(_network(weights), footage, windows)
     values = lse(lips, sound)
     return [Score(key, value, unit, "real") for (key, unit, _), value in zip(_KEYS, values, strict=True)]
 
@@ -154,11 +154,11 @@ def face_crop(rgb: Rgb, square: Array64) -> Rgb:
     return np.asarray(cv2.resize(np.ascontiguousarray(cut), (SIZE, SIZE)), np.uint8)
 
 
-def _features(net: Any, seen: Footage, windows: int) -> tuple[Array, Array]:
+def _features(net: Any, footage: Footage, windows: int) -> tuple[Array, Array]:
     """Lip and sound features ``(windows, 1024)``."""
     import torch
 
-    steps = mfcc(seen.sound)
+    steps = mfcc(footage.sound)
     heard = [steps[STEPS_PER_FRAME * t : STEPS_PER_FRAME * t + STEPS].T for t in range(windows)]
     lips: list[Array] = []
     sound: list[Array] = []
@@ -166,17 +166,17 @@ def _features(net: Any, seen: Footage, windows: int) -> tuple[Array, Array]:
         for start in range(0, windows, _RUN):
             batch = torch.from_numpy(np.stack(heard[start : start + _RUN]))[:, None]
             sound.append(net.sound(batch).numpy())
-        for run in _runs(seen, windows):
+        for run in _runs(footage, windows):
             lips.append(net.lips(torch.from_numpy(run)).numpy())
     return np.concatenate(lips), np.concatenate(sound)
 
 
-def _runs(seen: Footage, windows: int) -> Iterator[Array]:
+def _runs(footage: Footage, windows: int) -> Iterator[Array]:
     """Frames ``(3, up to 16 + 4, 224, 224)`` of successive windows; neighbours share four frames."""
-    squares = face_squares(seen.track.points)
+    squares = face_squares(footage.track.points)
     held: list[Rgb] = []
     last = windows + FRAMES - 2  # the last window's last frame
-    for index, rgb in pinned_frames(seen.path, last + 1):
+    for index, rgb in pinned_frames(footage.path, last + 1):
         held.append(face_crop(rgb, squares[index]))
         if len(held) == _RUN + FRAMES - 1 or index == last:
             yield np.ascontiguousarray(np.stack(held).astype(np.float32).transpose(3, 0, 1, 2))

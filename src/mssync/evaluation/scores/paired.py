@@ -60,19 +60,19 @@ class PixelDistance:
     Both say little where head motion is free: a head that moves well, but elsewhere than the real one, scores badly.
 
     Args:
-        seen: the video.
-        real: its paired reference.
+        footage: the video.
+        reference: its paired reference.
     """
 
-    def __init__(self, seen: Footage, real: Footage | None) -> None:
-        self._why = NO_REFERENCE if real is None else ""
-        self._note = "" if real is None else both_have(seen, real)
-        if real is not None:
-            shapes = seen.track.width * real.track.height, seen.track.height * real.track.width
+    def __init__(self, footage: Footage, reference: Footage | None) -> None:
+        self._why = NO_REFERENCE if reference is None else ""
+        self._note = "" if reference is None else both_have(footage, reference)
+        if reference is not None:
+            shapes = footage.track.width * reference.track.height, footage.track.height * reference.track.width
             if abs(shapes[0] / shapes[1] - 1) > _SAME_SHAPE:
                 self._why = (
-                    f"The reference has another shape ({real.track.width} x {real.track.height}) than the video "
-                    f"({seen.track.width} x {seen.track.height}), so its pixels have no partners."
+                    f"The reference has another shape ({reference.track.width} x {reference.track.height}) than the "
+                    f"video ({footage.track.width} x {footage.track.height}), so its pixels have no partners."
                 )
         self._psnr: list[float] = []
         self._ssim: list[float] = []
@@ -99,7 +99,7 @@ class PixelDistance:
         ]
 
 
-def point_distances(seen: Footage, real: Footage | None) -> list[Score]:
+def point_distances(footage: Footage, reference: Footage | None) -> list[Score]:
     """Landmark distances, means over the frames in which both videos show the face.
 
     - ``lmd_face``, ``lmd_mouth`` (Chen et al. 2018): mean distance of the 68 points, or of the mouth's 20, the head's
@@ -111,25 +111,26 @@ def point_distances(seen: Footage, real: Footage | None) -> list[Score]:
     Compression alone (crf 18, crf 28) puts a copy 0.003 and 0.007 inter-ocular distances, 0.4 and 0.9 px away.
     """
     units = {"picture.lmd_face": "IOD", "picture.lmd_mouth": "IOD", "picture.akd": "px"}
-    if real is None:
+    if reference is None:
         return [Score.not_run(key, unit, "low", NO_REFERENCE) for key, unit in units.items()]
-    n = min(len(seen), len(real))
-    both = np.flatnonzero(seen.track.valid[:n] & real.track.valid[:n])
+    n = min(len(footage), len(reference))
+    both = np.flatnonzero(footage.track.valid[:n] & reference.track.valid[:n])
     if both.size == 0:
         why = "The two videos show no face at the same time."
         return [Score.not_run(key, unit, "low", why) for key, unit in units.items()]
-    points = [footage.track.points[both] for footage in (seen, real)]
+    points = [f.track.points[both] for f in (footage, reference)]
     shape_a, shape_b = (fit_pose(p, pinned_space().template).to_head(p)[:, IBUG68, :2] for p in points)
     apart = np.linalg.norm(shape_a - shape_b, axis=-1)
     held_a, held_b = (FaceCrop.of(p).held(0).inside(p[:, IBUG68]) for p in points)
     values = apart.mean(), apart[:, MOUTH].mean(), np.linalg.norm(held_a - held_b, axis=-1).mean()
-    note = both_have(seen, real)
+    note = both_have(footage, reference)
     found = zip(units.items(), values, strict=True)
     return [Score(key, float(value), unit, "low", note=note) for (key, unit), value in found]
 
 
-def both_have(seen: Footage, real: Footage) -> str:
+def both_have(footage: Footage, reference: Footage) -> str:
     """A note where one is longer by more than a fifth of a second; both are laid together at their starts."""
-    if abs(len(seen) - len(real)) <= _SAME_LENGTH:
+    if abs(len(footage) - len(reference)) <= _SAME_LENGTH:
         return ""
-    return f"Over the first {min(len(seen), len(real)) / FPS:.1f} s, which both videos have; the rest has no partner."
+    both = min(len(footage), len(reference)) / FPS
+    return f"Over the first {both:.1f} s, which both videos have; the rest has no partner."

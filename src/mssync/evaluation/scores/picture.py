@@ -36,8 +36,8 @@ _LIP_MARGIN: Final = 21  # pixels of the crop added around the lips
 
 
 def scores(
-    seen: Footage,
-    real: Footage | None,
+    footage: Footage,
+    reference: Footage | None,
     photo: Path | None,
     *,
     every: int = QUICK_EVERY,
@@ -46,8 +46,8 @@ def scores(
     """All picture scores of one video.
 
     Args:
-        seen: the video.
-        real: its paired reference: the same words by the same person.
+        footage: the video.
+        reference: its paired reference: the same words by the same person.
         photo: the picture that the video was made from.
         every: only every so-manieth frame is looked at; 1 for all of them.
         tracker: to find the photo's face.
@@ -55,15 +55,15 @@ def scores(
         InputError: a file cannot be read, or the photo shows no face.
     """
     portrait = None if photo is None else Portrait.read(photo, tracker or FaceTracker())
-    sharpness, background = Sharpness(seen, portrait, every), Background(seen, every)
-    pixels, identity = PixelDistance(seen, real), Identity(seen, real, portrait)
-    for index, rgb, other in paired_frames(seen, real, every=every):
+    sharpness, background = Sharpness(footage, portrait, every), Background(footage, every)
+    pixels, identity = PixelDistance(footage, reference), Identity(footage, reference, portrait)
+    for index, rgb, other in paired_frames(footage, reference, every=every):
         sharpness.see(index, rgb)
         background.see(rgb)
         pixels.see(rgb, other)
         identity.see(index, rgb, other)
     gathered = [*sharpness.scores(), *background.scores(), *identity.scores(), *pixels.scores()]
-    return [*gathered, *point_distances(seen, real)]
+    return [*gathered, *point_distances(footage, reference)]
 
 
 def laplacian_spread(grey: NDArray[np.uint8], mask: NDArray[np.uint8]) -> float:
@@ -102,16 +102,16 @@ class Sharpness:
     high one. Compression takes away some (crf 28 for 18: 7 to 15 % on our clips).
 
     Args:
-        seen: the video.
+        footage: the video.
         photo: the source; without it the video's first face is.
         every: the sampling of its frames.
     """
 
-    def __init__(self, seen: Footage, photo: Portrait | None, every: int = 1) -> None:
+    def __init__(self, footage: Footage, photo: Portrait | None, every: int = 1) -> None:
         self._block = max(1, BLOCK // every)
-        self._valid = seen.track.valid
-        self._crop = FaceCrop.of(seen.track.points)
-        self._points = self._crop.inside(seen.track.points)
+        self._valid = footage.track.valid
+        self._crop = FaceCrop.of(footage.track.points)
+        self._points = self._crop.inside(footage.track.points)
         self._source = None if photo is None else _portrait_sharpness(photo)
         self._of = "the photo" if photo is not None else "the video's own first frame"
         self._values: list[tuple[float, float]] = []
@@ -172,12 +172,12 @@ class Background:
     frames. A still camera's noise gives about 1; a moving camera is no fault and shows in the real footage's value too.
 
     Args:
-        seen: the video.
+        footage: the video.
         every: the sampling of its frames.
     """
 
-    def __init__(self, seen: Footage, every: int) -> None:
-        track = seen.track
+    def __init__(self, footage: Footage, every: int) -> None:
+        track = footage.track
         scale = min(1.0, _SMALL / max(track.width, track.height))
         self._size = max(1, round(track.width * scale)), max(1, round(track.height * scale))
         rows = np.flatnonzero(track.valid)[::every]

@@ -232,17 +232,17 @@ def align_beats(beats: Array64, events: Array64, seconds: float) -> Alignment | 
     )  # fmt: skip
 
 
-def scores(seen: Footage) -> list[Score]:
+def scores(footage: Footage) -> list[Score]:
     """Prosodic alignment of the head, aim: as the real footage has it.
 
     - ``prosody.beat_rate``: head beats per second;
     - ``prosody.onsets``, ``prosody.energy``, ``prosody.pitch``, ``prosody.all``: alignment with events of each kind;
     - ``prosody.lag``: seconds by which the beats follow the onsets, the sharpest events, where they align best.
     """
-    seconds = len(seen) / FPS
-    beats = head_beats(seen.motion[:, :3], seen.track.valid)
-    heard = events(seen.sound)
-    out = [Score("prosody.beat_rate", len(beats) / max(float(seen.track.valid.sum()) / FPS, 1e-9), "1/s", "real")]
+    seconds = len(footage) / FPS
+    beats = head_beats(footage.motion[:, :3], footage.track.valid)
+    heard = events(footage.sound)
+    out = [Score("prosody.beat_rate", len(beats) / max(float(footage.track.valid.sum()) / FPS, 1e-9), "1/s", "real")]
     kinds = {"onsets": heard.onsets, "energy": heard.energy, "pitch": heard.pitch, "all": heard.all}
     why = f"It needs {MIN_BEATS} head beats within 3.4 s of speech or more; there are {len(beats)} in {seconds:.1f} s."
     to_onsets = align_beats(beats, heard.onsets, seconds)

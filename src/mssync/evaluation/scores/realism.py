@@ -131,16 +131,16 @@ def outside68(points: Array | Array64) -> Mask:
     return np.asarray(~inside, np.bool_)
 
 
-def unrealistic(seen: Footage) -> Score:
+def unrealistic(footage: Footage) -> Score:
     """``unrealistic.share``: share of frames whose tracked points leave what a rigid head with expressions can show.
 
     A frame does when :func:`mesh_residual` exceeds 0.015 iod or its 68-point view is :func:`outside68`. The tracker
     knows only faces and mends much of what it sees, so this finds gross damage; where a system gives its own points,
     ask :func:`outside68`.
     """
-    valid = seen.track.valid
-    out = mesh_residual(seen.track) > MAX_RESIDUAL
-    out |= outside68(seen.track.points[:, list(topo.IBUG68), :2])
+    valid = footage.track.valid
+    out = mesh_residual(footage.track) > MAX_RESIDUAL
+    out |= outside68(footage.track.points[:, list(topo.IBUG68), :2])
     return _share_of_frames(out[valid])
 
 

@@ -31,7 +31,7 @@ def clear_silence(speech: Array) -> Mask:
     return np.asarray(~near.any(-1), np.bool_)
 
 
-def scores(seen: Footage) -> list[Score]:
+def scores(footage: Footage) -> list[Score]:
     """The lips in clear silence.
 
     - ``silence.gap``: median lip gap (iod = inter-ocular distances; 0 = the lips touch); chance: its median over the
@@ -43,9 +43,9 @@ def scores(seen: Footage) -> list[Score]:
     blocks of a fifth of a second. Strong compression (crf 28 for 18) moved them by as much as a fifth of the gap and
     nine tenths of the speed.
     """
-    gap = seen.column("lip_gap").astype(np.float64)
-    valid = seen.track.valid
-    quiet = clear_silence(seen.speech) & valid
+    gap = footage.column("lip_gap").astype(np.float64)
+    valid = footage.track.valid
+    quiet = clear_silence(footage.speech) & valid
     seconds = float(quiet.sum() / FPS)
     length = Score("silence.seconds", seconds, "s", "real")
     pair = valid[1:] & valid[:-1]

@@ -45,12 +45,12 @@ class Embedded:
     demo: bool = False
 
 
-def embedded(seen: Footage, judge: SyncerPyramid) -> Embedded:
+def embedded(footage: Footage, judge: SyncerPyramid) -> Embedded:
     """See and hear one video with all views and levels of the judge."""
-    mel = log_mel(seen.sound)
+    mel = log_mel(footage.sound)
     pairs: dict[View, dict[int, Pair | None]] = {}
     for view in judge.views:
-        found = {level: judge.embed(seen.motion, mel, view, level) for level in judge.levels}
+        found = {level: judge.embed(footage.motion, mel, view, level) for level in judge.levels}
         pairs[view] = {
             level: None if pair is None or len(pair[0]) < MAX_LAG + MIN_OVERLAP else pair
             for level, pair in found.items()
