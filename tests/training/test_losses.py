@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from mssync.training.losses import closeness, energy_score, windows
@@ -40,3 +41,19 @@ def test_gradient_flows_at_zero_distance() -> None:
 def test_closeness() -> None:
     c = closeness(torch.tensor([-1.0, 0.0, 0.02, 1.0]), 0.02)
     assert c[0] == 1 and c[1] == 1 and 0.3 < c[2] < 0.4 and c[3] < 1e-6
+
+
+@pytest.mark.parametrize("lengths", [(1,), (5, 10), (40,)])
+def test_the_energy_score_is_a_number_whose_gradient_is_right(lengths: tuple[int, ...]) -> None:
+    draw = torch.Generator().manual_seed(0)
+    first, second, reference = (torch.randn(2, 12, 3, generator=draw, dtype=torch.float64) for _ in range(3))
+    assert energy_score(first, second, reference, lengths).shape == ()
+    swapped = energy_score(second, first, reference, lengths)
+    assert torch.allclose(energy_score(first, second, reference, lengths), swapped)
+    inputs = first.requires_grad_(), second.requires_grad_()
+    assert torch.autograd.gradcheck(lambda a, b: energy_score(a, b, reference, lengths), inputs)
+
+
+def test_rollouts_of_other_lengths_are_refused() -> None:
+    with pytest.raises(RuntimeError, match="size"):
+        energy_score(torch.zeros(1, 8, 2), torch.zeros(1, 8, 2), torch.zeros(1, 9, 2), (5,))

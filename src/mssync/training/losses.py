@@ -1,10 +1,10 @@
 """Losses on generated motion.
 
 The energy score (Gneiting & Raftery 2007, eq. 22) is a strictly proper rule: of two rollouts from different noise,
-each is drawn towards the real motion and pushed from the other, by just so much that the spread of the rollouts
-equals the spread of real motion given the sound. It cannot be won by the mean (a dead head) nor by one motion for
-all (mode collapse), and it needs no discriminator. Scored over windows of several lengths, like the paper's
-discriminator, it sees speed and rhythm as well as position.
+each is attracted by the reference and repelled by the other, by just so much that the spread of the rollouts
+equals the spread of references given the audio. It is minimised neither by the mean (a still head) nor by one motion
+for all (mode collapse), and it needs no discriminator. Scored over windows of several lengths, like the paper's
+discriminator, it covers velocity and rhythm as well as position.
 """
 
 from __future__ import annotations
@@ -25,17 +25,19 @@ def distance(a: Tensor, b: Tensor) -> Tensor:
     return ((a - b).square().mean(-1) + 1e-6).sqrt()
 
 
-def energy_score(first: Tensor, second: Tensor, real: Tensor, lengths: tuple[int, ...], beta: float = 1.0) -> Tensor:
-    """Energy score of two samples against the real motion, averaged over windows, then over lengths.
+def energy_score(
+    first: Tensor, second: Tensor, reference: Tensor, lengths: tuple[int, ...], beta: float = 1.0
+) -> Tensor:
+    """Energy score of two samples against the reference, averaged over windows, then over lengths.
 
     Args:
-        first, second, real: ``(B, N, D)``.
+        first, second, reference: ``(B, N, D)``.
         lengths: window lengths in frames.
         beta: weight of the repulsion; 1 is the proper score.
     """
-    total = real.new_zeros(())
+    total = reference.new_zeros(())
     for n in lengths:
-        a, b, y = windows(first, n), windows(second, n), windows(real, n)
+        a, b, y = windows(first, n), windows(second, n), windows(reference, n)
         attract = (distance(a, y) + distance(b, y)).mean() / 2
         total = total + attract - 0.5 * beta * distance(a, b).mean()
     return total / len(lengths)
