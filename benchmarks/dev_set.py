@@ -54,12 +54,12 @@ class Person:
 
     @cached_property
     def mel(self) -> Array:
-        """What judges hear, ``(4 T, 40)``."""
+        """The features of judges, ``(4 T, 40)``."""
         return log_mel(self.sound)
 
 
 def usable(record: Record | None) -> bool:
-    """A talking clip, long enough, whose offset is settled."""
+    """A talking clip, long enough, whose av-offset is clear."""
     return record is not None and record.clear is True and record.seconds * 25 >= MIN_FRAMES and record.talk >= MIN_TALK
 
 

@@ -4,7 +4,7 @@
     python benchmarks/marks.py CLIPS VIDEOS --list clips.csv --model default
 
 CLIPS is a folder of `mssync preprocess --points`, VIDEOS the videos it was made from. For every talking dev clip of
-three seconds or more (offsets settled) the clip's own sound is the speech. First come the marks of raw motion
+three seconds or more (av-offsets taken out) the clip's own sound is the speech. First come the marks of raw motion
 (`benchmarks/raw_marks.py`); then one frame of the person is the photo, it is animated, the video is tracked again from
 its pixels, and the judges, who took no part in training, compare. At the end stands what must be reached, raw and
 tracked, with yes or NO. The tracker reads less of a head's turn than there is, on generated and on real footage alike.

@@ -3,11 +3,11 @@
     python -m pip install '.[train]'
     python benchmarks/raw_marks.py CLIPS VIDEOS --list clips.csv --model default
 
-CLIPS is a folder of `mssync preprocess`, VIDEOS the videos it was made from. Every talking dev clip of three seconds or
-more (offsets settled) gives its sound to the model; the motion that comes out is measured against the person's own and
-against other takes, real people's own number beside it. Heads and dependence are measured on clips of eight seconds
-and more, brows, spread and speed on presenters. Numbers of real people are read from pixels by the tracker, the model's
-are not: `benchmarks/marks.py` has the numbers of rendered video.
+CLIPS is a folder of `mssync preprocess`, VIDEOS the videos it was made from. Every talking dev clip of three seconds
+or more (av-offsets taken out) gives its sound to the model; the motion that comes out is measured against the
+person's own and against other takes, real people's own number beside it. Heads and dependence are measured on clips
+of eight seconds and more, brows, spread and speed on presenters. Numbers of real people are read from pixels by the
+tracker, the model's are not: `benchmarks/marks.py` has the numbers of rendered video.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ from mssync.face.tracking import Face, Track
 from mssync.media.image import Image
 from mssync.media.video import iter_frames
 from mssync.motion.pose_free import freed_of_pose
-from mssync.render.relief import settled
+from mssync.render.relief import with_relief
 from mssync.training.data.listing import read_list
 
 Array = NDArray[np.float32]
@@ -149,7 +149,7 @@ def judged(
     track, space = take.track, head.space
     face = Face(track.points[take.best], track.blendshapes[take.best], 1.0)
     photo = take.frames[take.best]
-    scene = settled(head.renderer.prepare(Image(photo, None, take.name), face), head.renderer, head.tracker)
+    scene = with_relief(head.renderer.prepare(Image(photo, None, take.name), face), head.renderer, head.tracker)
     rest = space.prepare(face)
     values = own_motion(head, take)
     gaps, shut = values[:, space.names.index("lip_gap")], closures(track.points, track.valid)

@@ -4,7 +4,7 @@
     python benchmarks/score_checks.py CLIPS VIDEOS --list clips.csv
 
 CLIPS is a folder of `mssync preprocess --points`, VIDEOS the videos it was made from; the talking dev clips of three
-seconds or more with a settled offset are used, their offset taken out. Five checks: does the judge find the true
+seconds or more with a clear av-offset are used, their offset taken out. Five checks: does the judge find the true
 offset, and does real sound stand clear of shuffled sound; is a delay of k frames reported as k; what does compression
 do to each score; is half and one and a half times the head motion told apart; and does real footage beat the same
 footage with another clip's sound, and a still photo. A still photo is one frame's motion and points held.

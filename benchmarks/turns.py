@@ -28,7 +28,7 @@ from mssync.face.topology import EYE_CORNERS_LEFT, EYE_CORNERS_RIGHT, MIRROR, PO
 from mssync.face.tracking import Face, FaceTracker, Track
 from mssync.media.image import Image, load_image
 from mssync.motion.mesh import MeshSpace
-from mssync.render.relief import settled
+from mssync.render.relief import with_relief
 from mssync.render.warp import WarpRenderer
 from mssync.training.data.clips import load_points
 from mssync.training.data.listing import read_list
@@ -194,7 +194,7 @@ def gain_of(
     photo: Image, face: Face, tracker: FaceTracker, space: MeshSpace, renderer: WarpRenderer
 ) -> tuple[list[float], Rgb]:
     """Slopes for pitch, yaw and roll, and a row of frames."""
-    rest, scene = space.prepare(face), settled(renderer.prepare(photo, face), renderer, tracker)
+    rest, scene = space.prepare(face), with_relief(renderer.prepare(photo, face), renderer, tracker)
     gap = max(0.0, float(fs.lip_gap(rest.pose.to_head(face.points))) - space.gap_zero)
 
     def frame(axis: int, angle: float) -> Rgb:

@@ -31,7 +31,7 @@ from mssync.motion.space import Motion, MotionSpace, Rest
 from mssync.motion.spaces import load_space
 from mssync.motion.stages import Setting, stages_of
 from mssync.motion.stream import MotionStream
-from mssync.render.relief import settled
+from mssync.render.relief import with_relief
 from mssync.render.warp import Scene, WarpRenderer
 from mssync.texts import clean
 from mssync.timing import FPS
@@ -261,7 +261,7 @@ class TalkingHead:
             face = choose_face(self.tracker, image, number, scale)
             if background == "keep" and image.alpha is not None:
                 image = on_white(image)
-            made = settled(self.renderer.prepare(image, face), self.renderer, self.tracker), face
+            made = with_relief(self.renderer.prepare(image, face), self.renderer, self.tracker), face
             if background == "none":
                 _ = made[0].whole_matte  # the network is asked here, inside the lock
             self._last = (key, made) if key is not None else None

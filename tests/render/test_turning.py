@@ -13,7 +13,7 @@ from mssync.errors import AssetError, InputError
 from mssync.face import shape as fs
 from mssync.face.tracking import FaceTracker, Track
 from mssync.render import turning
-from mssync.render.relief import LEAST, MOST, settled
+from mssync.render.relief import LEAST, MOST, with_relief
 from mssync.render.turning import Turning
 from mssync.render.warp import WarpRenderer
 
@@ -21,7 +21,7 @@ from mssync.render.warp import WarpRenderer
 @pytest.mark.parametrize("name", ["hopper", "astronaut"])
 def test_a_turn_is_read_back_as_large_as_it_was_asked(name: str) -> None:
     subject, renderer, tracker = face(name), WarpRenderer(), FaceTracker(threads=1)
-    scene = settled(renderer.prepare(photo(name), subject), renderer, tracker)
+    scene = with_relief(renderer.prepare(photo(name), subject), renderer, tracker)
     gap = float(fs.lip_gap(subject.points)) / scene.turning.unit
 
     def read(turn: tuple[float, float, float]) -> np.ndarray:
@@ -66,9 +66,9 @@ class Flattering(FaceTracker):
 def test_a_face_that_reads_too_flat_is_made_deeper_and_only_so_far() -> None:
     subject, renderer = face("hopper"), WarpRenderer()
     scene = renderer.prepare(photo("hopper"), subject)
-    assert settled(scene, renderer, Blind.__new__(Blind)).relief == (1.0, 1.0)
+    assert with_relief(scene, renderer, Blind.__new__(Blind)).relief == (1.0, 1.0)
     for gain, low, high in ((0.95, 1.04, 1.08), (1.05, 0.93, 0.96), (0.6, MOST, MOST), (1.6, LEAST, LEAST)):
-        relief = settled(scene, renderer, Flattering(subject.points, gain)).relief
+        relief = with_relief(scene, renderer, Flattering(subject.points, gain)).relief
         assert low - 1e-3 <= min(relief) <= max(relief) <= high + 1e-3
 
 

@@ -53,7 +53,7 @@ def preprocess(
     points: Annotated[bool, typer.Option("--points", help="Keep tracked points (to fit a motion space).")] = False,
     workers: Annotated[int, typer.Option("--workers", metavar="N", min=1, help="Processes.")] = 1,
 ) -> None:
-    """Track faces and hear voices of videos once, for training. Goes on where it was stopped.
+    """Track faces and analyse voices of videos once, for training. Goes on where it was stopped.
 
     Afterwards the offset between sound and picture of every talking clip is measured: clear ones beyond a frame are
     taken out when the clip is used, clips that agree with their sound nowhere are dropped. report.json and report.png

@@ -70,7 +70,7 @@ def read_footage(
     tracker: FaceTracker | None = None,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Footage:
-    """Track and hear one video.
+    """Track one video and load its sound.
 
     Args:
         video: any video file.

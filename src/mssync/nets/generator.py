@@ -145,7 +145,7 @@ class SoundEncoder(nn.Module):
 
 
 class _Coarser(nn.Module):
-    """Half the rate: kernel 7 that ends at the even sample (hears nothing later than the level below does)."""
+    """Half the rate: kernel 7 that ends at the even sample (it sees no later feature than the level below)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -31,7 +31,7 @@ _ENOUGH = 200.0  # face height in pixels at which it is read
 _ANSWER = 1.2  # a tenth more depth is read as some 8 % more turn
 
 
-def settled(scene: Scene, renderer: WarpRenderer, tracker: Tracker) -> Scene:
+def with_relief(scene: Scene, renderer: WarpRenderer, tracker: Tracker) -> Scene:
     """The scene with the depth by which its turns are read back as asked; unchanged where its face is not found."""
     read = _read(_reduced(scene), renderer, tracker)
     if read is None:

@@ -96,7 +96,7 @@ def load_syncer(folder: Path, space: MotionSpace, view: View, level: int) -> tup
     """
     name = f"{view}-{level}"
     found = load_checkpoint(folder, name)
-    judges = f"The syncers in {folder} hear log-mel: they are judges and may not teach."
+    judges = f"The syncers in {folder} take log-mel: they are judges and may not teach."
     if found is not None:
         path = folder / f"{name}.safetensors"
         with foreign(path):

@@ -27,7 +27,7 @@ class Likeness:
     """How alike the paths of one axis are over pairs of motions.
 
     Attributes:
-        size: median of abs(r), r being Pearson's correlation; 0.1 to 0.3 between strangers, by chance.
+        size: median of abs(r), r being Pearson's correlation; 0.1 to 0.3 between unrelated motions, by chance.
         signed: median of r.
         pairs: how many pairs moved on both sides.
     """

@@ -99,7 +99,7 @@ def lse(lips: Array, sound: Array) -> tuple[float, float, float]:
 
 
 def mfcc(sound: Array) -> Array:
-    """13 MFCC per 10 ms as SyncNet hears them (those of the package ``python_speech_features``).
+    """13 MFCC per 10 ms as SyncNet takes them (those of the package ``python_speech_features``).
 
     Pre-emphasis 0.97, rectangular windows of 25 ms, FFT 512, natural log of 26 mel bands, orthonormal DCT-II,
     sinusoidal lifter 22, the first coefficient replaced by the log energy. Sound counts in 16-bit steps.

@@ -34,11 +34,11 @@ NOT_SEPARATING: Final = "Not above the 95 % interval of voices that do not belon
 
 @dataclass(frozen=True)
 class Embedded:
-    """A video as the judge sees and hears it.
+    """The unit vectors of a video's motion and sound, by view and level.
 
     Attributes:
         pairs: unit vectors of picture and sound per view and level; None where the clip is too short for the level.
-        demo: the sound is the package's demo voice, which then cannot be its own stranger.
+        demo: the sound is the package's demo voice, which is then no unrelated one.
     """
 
     pairs: dict[View, dict[int, Pair | None]]
@@ -46,7 +46,7 @@ class Embedded:
 
 
 def embedded(footage: Footage, judge: SyncerPyramid) -> Embedded:
-    """See and hear one video with all views and levels of the judge."""
+    """Embed one video by all views and levels of the judge."""
     mel = log_mel(footage.sound)
     pairs: dict[View, dict[int, Pair | None]] = {}
     for view in judge.views:

@@ -84,7 +84,7 @@ def preprocess(
         return _clip_path(out, name).exists() and (not keep_points or _points_path(out, name).exists())
 
     todo = [name for name in named if not finished(name)]
-    _keep_strangers(out, todo)
+    _refuse_other_files(out, todo)
     done = len(named) - len(todo)
     tasks = [Task(named[name], name, out, space, keep_points) for name in todo]
     with closing(spread(_one, tasks, max(1, workers))) as made:
@@ -121,7 +121,7 @@ def _forget_twins(out: Path, records: dict[str, Record], named: dict[str, Path])
             discard(_points_path(out, short))
 
 
-def _keep_strangers(out: Path, names: Sequence[str]) -> None:
+def _refuse_other_files(out: Path, names: Sequence[str]) -> None:
     """Refuse to write over what preprocessing did not make."""
     targets = [_clip_path(out, name) for name in names]
     strange = [path for path in targets if path.exists() and not is_clip(path)]
