@@ -26,6 +26,11 @@ _GRABCUT_SIZE = 320
 _SOLVE_SIZE = 640
 # The network's mask: above, surely the person; below, surely not; and how far in from there, in face heights.
 _PERSON, _BACKGROUND, _DRAWN_BACK = 0.9, 0.1, 0.035
+_FEW = 0.02  # share of a picture that says little
+_SEEN = 0.5  # of the face: where the network sees less it sees no person
+_SHADE = 3  # levels by which neighbours of one wall differ
+_WALL, _HOLED = 0.15, 0.25  # the least of a picture that a wall takes, and the most of the face's outline
+_MORE = 0.15  # of the longer side: how far a picture is continued
 _CLEAN = (0.03, 0.97)  # what colours leave as a haze on both sides of the edge is cut
 
 
@@ -38,13 +43,20 @@ def person_matte(rgb: Rgb, points: Array) -> Array:
     Returns:
         ``(H, W)`` float32 in [0, 1]; exactly 0 away from the person, 1 inside the face.
     """
+    face = np.zeros(rgb.shape[:2], np.uint8)
+    cv2.fillPoly(face, [np.round(points[list(FACE_OVAL), :2]).astype(np.int32)], 1)
     try:
         coarse = _segment(rgb)
     except (AssetError, PlatformError) as error:
         warnings.warn(f"The person's outline is found from colours alone. {error}", stacklevel=2)
         coarse = _grabcut(rgb, points)
-    face = np.zeros(rgb.shape[:2], np.uint8)
-    cv2.fillPoly(face, [np.round(points[list(FACE_OVAL), :2]).astype(np.int32)], 1)
+    else:
+        if coarse[face > 0].mean() < _SEEN:  # drawings, that the network takes for no person
+            drawn = _before_even_wall(rgb, face)
+            if drawn is None:
+                coarse = _grabcut(rgb, points)
+            else:
+                coarse, face = drawn, np.where(drawn > 0.5, face, 0).astype(np.uint8)
     coarse = _only_connected(np.maximum(coarse, face), face)
     scale = min(1.0, _SOLVE_SIZE / max(rgb.shape[:2]))
     size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
@@ -59,6 +71,23 @@ def person_matte(rgb: Rgb, points: Array) -> Array:
     if scale == 1.0:
         return alpha
     return _at_full_size(rgb, picture, alpha)
+
+
+def is_cut_out(rgb: Rgb, alpha: Rgb) -> bool:
+    """Whether a picture's own transparency shows a person cut out, and not a rim, round corners or a fading border.
+
+    It is believed where it clears most of what the network takes for background.
+
+    Args:
+        rgb: ``(H, W, 3)`` uint8.
+        alpha: ``(H, W)`` uint8.
+    """
+    clear = alpha < 128
+    try:
+        ground = _segment(rgb) < _BACKGROUND
+    except (AssetError, PlatformError):
+        return bool(clear.mean() > _FEW)
+    return bool(clear[ground].mean() > 0.5) if ground.mean() > _FEW else bool(clear.mean() > _FEW)
 
 
 def _sure(coarse: Array, high: float) -> tuple[Mask, Mask]:
@@ -114,10 +143,36 @@ def affine_of_colour(guide: Array, values: Array, radius: int, eps: float) -> tu
 
 
 def _segment(rgb: Rgb) -> Array:
+    """The network's mask ``(H, W)``: the mean of three looks, since one may miss a hat that the border cuts off.
+
+    The picture is continued beyond its border in two of them, and mirrored in one.
+    """
     net = LiteNet(asset_bytes("selfie_segmentation.tflite"), 2)
-    x = cv2.resize(rgb, (_NET_SIZE, _NET_SIZE), interpolation=cv2.INTER_AREA)
-    y = net(np.asarray(x, np.float32)[None] / np.float32(255))[0][0, ..., 0]
-    return np.asarray(_resize(np.ascontiguousarray(y, np.float32), (rgb.shape[1], rgb.shape[0])), np.float32)
+    h, w = rgb.shape[:2]
+    more = round(_MORE * max(h, w))
+    total = np.zeros((h, w), np.float32)
+    for above, aside, flip in ((0, 0, False), (more, 0, False), (more, more, True)):
+        look = cv2.copyMakeBorder(rgb, above, 0, aside, aside, cv2.BORDER_REPLICATE)[:, :: -1 if flip else 1]
+        x = cv2.resize(look, (_NET_SIZE, _NET_SIZE), interpolation=cv2.INTER_AREA)
+        y = net(np.asarray(x, np.float32)[None] / np.float32(255))[0][0, ..., 0]
+        mask = _resize(np.ascontiguousarray(y, np.float32), (look.shape[1], look.shape[0]))[:, :: -1 if flip else 1]
+        total += mask[above:, aside : aside + w]
+    return total / np.float32(3)
+
+
+def _before_even_wall(rgb: Rgb, face: Rgb) -> Array | None:
+    """What is not joined to the upper corners by even colours, or None where that leaves too little or a holed face."""
+    h, w = face.shape
+    mask = np.zeros((h + 2, w + 2), np.uint8)
+    for corner in ((0, 0), (w - 1, 0)):
+        if not mask[corner[1] + 1, corner[0] + 1]:
+            cv2.floodFill(
+                rgb.copy(), mask, corner, (0, 0, 0), (_SHADE,) * 3, (_SHADE,) * 3, 4 | cv2.FLOODFILL_MASK_ONLY
+            )
+    wall = mask[1:-1, 1:-1] > 0
+    if wall.mean() < _WALL or wall[face > 0].mean() > _HOLED:
+        return None
+    return np.asarray(cv2.GaussianBlur((~wall).astype(np.float32), (0, 0), 1.0), np.float32)
 
 
 def _grabcut(rgb: Rgb, points: Array) -> Array:

@@ -18,10 +18,11 @@ from mssync.arrays import Array, Rgb
 from mssync.face.topology import FACE_OVAL, LEFT_EYE, LIPS_INNER, OUTER_EYE_CORNERS, RIGHT_EYE
 from mssync.face.tracking import Face
 from mssync.motion.space import Controls
+from mssync.render.border import Border, inside_rim
 from mssync.render.eyes import Eye, prepare_eyes
 from mssync.render.facemesh import FaceMesh
 from mssync.render.field import HeadField, head_field, too_deep
-from mssync.render.matte import person_matte
+from mssync.render.matte import is_cut_out, person_matte
 from mssync.render.mouth import Mouth, lips_for_hole, prepare_mouth
 from mssync.render.outline import Box, box_around
 from mssync.render.plate import take_apart
@@ -59,6 +60,7 @@ class Scene:
         plate: ``(h, w, 3)`` uint8 background of the region.
         mesh, field, eyes, mouth: the movable parts, in region pixels.
         turning: what the face's points do beyond a rigid turn.
+        border: where the person touches the picture's border.
         identity: ``(h, w, 2)`` float32 column and row of every pixel of the region.
         relief: factors on the depth of the face as turns to the sides and up and down show it
             (:mod:`mssync.render.relief`).
@@ -75,6 +77,7 @@ class Scene:
     eyes: tuple[Eye, Eye]
     mouth: Mouth
     turning: Turning
+    border: Border
     identity: Array
     relief: tuple[float, float] = (1.0, 1.0)
 
@@ -106,18 +109,19 @@ class WarpRenderer:
             face: the face to move, in pixels of the photo.
         """
         rgb = np.ascontiguousarray(image.rgb)
-        height, width = rgb.shape[:2]
-        near = _around(face.points, width, height, _BELOW + 0.7)
+        own = None if image.alpha is None or int(image.alpha.min()) == 255 else image.alpha
+        ends = inside_rim(rgb, own)
+        near = _around(face.points, ends, _BELOW + 0.7)
         crop = np.s_[near[1] : near[3], near[0] : near[2]]
         points = face.points - np.array([near[0], near[1], 0], np.float32)
-        if image.alpha is not None and int(image.alpha.min()) < 255:
-            alpha = np.asarray(image.alpha[crop] / 255, np.float32)
-            matte, box = image.alpha.copy(), _needed(alpha, points, near, width, height)
-            return _build(rgb, matte, (0, 0, width, height), box, face.points)
+        if own is not None and is_cut_out(rgb[crop], own[crop]):
+            alpha = np.asarray(own[crop] / 255, np.float32)
+            box = _needed(alpha, points, near, ends)
+            return _build(rgb, own.copy(), (0, 0, rgb.shape[1], rgb.shape[0]), box, ends, face.points)
         alpha = person_matte(rgb[crop], points)
-        matte = np.zeros((height, width), np.uint8)
+        matte = np.zeros(rgb.shape[:2], np.uint8)
         matte[crop] = np.round(255 * alpha)
-        return _build(rgb, matte, near, _needed(alpha, points, near, width, height), face.points)
+        return _build(rgb, matte, near, _needed(alpha, points, near, ends), ends, face.points)
 
     def render(self, scene: Scene, controls: Controls) -> Rgb:
         """One frame ``(H, W, 3)`` uint8; bit for bit the photo where neither the old nor the moved person is."""
@@ -147,6 +151,10 @@ class WarpRenderer:
         points[:, :2] += scene.turning.offsets(rigid, points[list(OUTER_EYE_CORNERS), :2])
         points[:, :2] -= np.outer(too_deep(scene.mesh.source), rigid[:2, 2])
         rigid = _deeper(points, rigid, scene)
+        if not scene.border.free:
+            held = scene.border.held(rigid)
+            points[:, :2] -= held
+            rigid[:2, 3] -= held
         size = (scene.person.shape[1], scene.person.shape[0])
         shut = 1 - controls.lip_gap / max(scene.mouth.gap, 1e-3)
         tuck = float(controls.lids[0]), float(controls.lids[1]), float(np.clip(shut, 0, 1)) * scene.mouth.shows
@@ -154,6 +162,7 @@ class WarpRenderer:
         flow = _finer(flow, scene.field.step // scene.mesh.step, scene.mesh.grid_size)
         mesh = scene.mesh.moved(points, rigid, tuck)
         mesh.blend_into(flow, scene.mesh.step)
+        scene.border.keep_inside(flow, size)
         sources = np.asarray(cv2.add(_finer(flow, scene.mesh.step, size), scene.identity), np.float32)
         if scene.mesh.step > 1:
             for ring in (LEFT_EYE, RIGHT_EYE, LIPS_INNER):
@@ -167,7 +176,7 @@ class WarpRenderer:
         return drawn, alpha
 
 
-def _build(rgb: Rgb, matte: Rgb, near: Box, box: Box, points: Array) -> Scene:
+def _build(rgb: Rgb, matte: Rgb, near: Box, box: Box, ends: Box, points: Array) -> Scene:
     x0, y0, x1, y1 = box
     local = (points - np.array([x0, y0, 0], np.float32)).astype(np.float32)
     cut = np.ascontiguousarray(rgb[y0:y1, x0:x1])
@@ -177,8 +186,9 @@ def _build(rgb: Rgb, matte: Rgb, near: Box, box: Box, points: Array) -> Scene:
     layers = take_apart(cut, alpha, _HALO * height)
     matte[y0:y1, x0:x1] = layers.alpha
     person = np.dstack([lips_for_hole(layers.colours, local), layers.alpha])
-    fade = (x0 > 0, y0 > 0, x1 < rgb.shape[1], y1 < rgb.shape[0])
+    fade = (x0 > ends[0], y0 > ends[1], x1 < ends[2], y1 < ends[3])
     step, wide = drawing_steps(height)
+    field = head_field(local, size, wide, fade)
     yy, xx = np.indices((size[1], size[0]), np.float32)
     return Scene(
         photo=rgb,
@@ -188,10 +198,11 @@ def _build(rgb: Rgb, matte: Rgb, near: Box, box: Box, points: Array) -> Scene:
         person=np.ascontiguousarray(person),
         plate=layers.plate,
         mesh=FaceMesh(local, size, step),
-        field=head_field(local, size, wide, fade),
+        field=field,
         eyes=prepare_eyes(cut, local),
         mouth=prepare_mouth(cut, local),
         turning=Turning.of(local),
+        border=Border.of(field, layers.alpha, local, fade, step),
         identity=np.stack([xx, yy], -1),
     )
 
@@ -200,21 +211,21 @@ def _height(points: Array) -> float:
     return max(float(np.linalg.norm(points[10] - points[152])), 8.0)
 
 
-def _around(points: Array, width: int, height: int, below: float) -> Box:
-    """Box of the head and the shoulders, cut to the picture."""
+def _around(points: Array, ends: Box, below: float) -> Box:
+    """Box of the head and the shoulders, cut to the picture inside its rim."""
     oval, high = points[list(FACE_OVAL), :2], _height(points)
     low, top = oval.min(0), oval.max(0)
     return (
-        int(np.clip(low[0] - _ASIDE * high, 0, width - 2)),
-        int(np.clip(low[1] - _ABOVE * high, 0, height - 2)),
-        int(np.clip(top[0] + _ASIDE * high, 2, width)),
-        int(np.clip(top[1] + below * high, 2, height)),
+        int(np.clip(low[0] - _ASIDE * high, ends[0], ends[2] - 2)),
+        int(np.clip(low[1] - _ABOVE * high, ends[1], ends[3] - 2)),
+        int(np.clip(top[0] + _ASIDE * high, ends[0] + 2, ends[2])),
+        int(np.clip(top[1] + below * high, ends[1] + 2, ends[3])),
     )
 
 
-def _needed(alpha: Array, points: Array, wide: Box, width: int, height: int) -> Box:
+def _needed(alpha: Array, points: Array, wide: Box, ends: Box) -> Box:
     """The part of the wide box that the moving head can reach."""
-    near = _around(points + np.array([wide[0], wide[1], 0], np.float32), width, height, _BELOW)
+    near = _around(points + np.array([wide[0], wide[1], 0], np.float32), ends, _BELOW)
     body = alpha[: near[3] - wide[1]]
     chin = int(np.clip(points[152, 1], 1, body.shape[0]))
     columns, rows = np.flatnonzero((body[:chin] > 0).any(0)), np.flatnonzero((body > 0).any(1))

@@ -1,0 +1,162 @@
+"""Where the picture ends: no frame shows what the photo lacks.
+
+Hair, a hat or a shoulder that the photo's border cuts off must not come away from that border, since nobody knows what
+would follow. Two things keep it there. What the head does towards the inside is softly held to the room that there
+is; and what is left of it fades out towards the border over a part of the head's height, so that hair there stretches a
+little instead of ending in stripes. A head that moves the other way, or touches no border, is not changed at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mssync.arrays import Array, Mask, Rgb
+from mssync.face.topology import LEFT_CREASE_UPPER, LIPS_OUTER, RIGHT_CREASE_UPPER
+from mssync.render.field import HeadField
+from mssync.render.outline import Box
+
+_LEFT, _TOP, _RIGHT, _BOTTOM = range(4)
+_TOUCHES = 64  # of 255: so much of the person in a border cell touches the border
+# In face heights: how far inwards the fading reaches, how far it stays away from eyes and lips, and its least width.
+_WIDEST, _AWAY, _LEAST = 0.5, 0.06, 0.05
+_STRETCH = 0.25  # of the fading's width may be missing at the border: there hair is stretched to twice its length
+# A rim: at most this share of the picture's side, or so many pixels; levels by which a plain line may change; the share
+# of its length along which the picture behind it differs.
+_RIM, _RIM_LINES, _PLAIN, _ALL_ALONG = 0.02, 4, 5.0, 0.8
+_FREE = 0.6  # share of that up to which motion is not changed
+
+
+@dataclass(frozen=True)
+class Border:
+    """The borders that one photo's person touches.
+
+    Attributes:
+        places: for left, top, right and bottom ``(n, 3)`` region pixels of the person there; none: not touched.
+        shares: how much of the head's motion each place follows, ``(n,)`` each.
+        widths: pixels from each border over which motion fades out.
+        step: pixels per cell of the map that is held.
+    """
+
+    places: tuple[Array, Array, Array, Array]
+    shares: tuple[Array, Array, Array, Array]
+    widths: tuple[float, float, float, float]
+    step: int
+
+    @staticmethod
+    def of(field: HeadField, alpha: Rgb, points: Array, fades: tuple[bool, bool, bool, bool], step: int) -> Border:
+        """The borders of a photo.
+
+        Args:
+            field: how the surroundings of the face follow the head.
+            alpha: ``(h, w)`` uint8 matte of the region.
+            points: ``(478, 3)`` the photo's face in region pixels.
+            fades: left, top, right, bottom: whether the motion ends at that side of the region, and not the photo.
+            step: pixels per cell of the map that :meth:`keep_inside` gets.
+        """
+        h, w = alpha.shape
+        high = max(float(np.linalg.norm(points[10] - points[152])), 8.0)
+        eyes, lips = points[[*LEFT_CREASE_UPPER, *RIGHT_CREASE_UPPER], :2], points[list(LIPS_OUTER), :2]
+        inner = (eyes[:, 0].min(), eyes[:, 1].min(), w - eyes[:, 0].max(), h - lips[:, 1].max())
+        cells = np.clip((field.grid[..., :2] + 0.5).astype(int), 0, (w - 1, h - 1))
+        lines: tuple[Any, ...] = (np.s_[:, 0], np.s_[0], np.s_[:, -1], np.s_[-1])
+        places, shares, widths = [], [], []
+        for side, (line, fade) in enumerate(zip(lines, fades, strict=True)):
+            edge = alpha[lines[side]][cells[line][:, 1 - side % 2]]
+            touching = (edge > _TOUCHES) & (not fade)
+            places.append(np.asarray(field.grid[line][touching], np.float32))
+            shares.append(np.asarray(field.share[line][touching, 0], np.float32))
+            widths.append(float(np.clip(inner[side] - _AWAY * high, _LEAST * high, _WIDEST * high)))
+        return Border(tuple(places), tuple(shares), tuple(widths), step)  # type: ignore[arg-type]
+
+    @property
+    def free(self) -> bool:
+        """Whether the person touches no border."""
+        return not any(len(p) for p in self.places)
+
+    def held(self, rigid: Array) -> Array:
+        """By how much the head's motion goes too far inwards ``(2,)``, pixels to be taken off everything that moves.
+
+        Args:
+            rigid: ``(3, 4)`` similarity in region pixels.
+        """
+        out = np.zeros(2, np.float32)
+        for side, (places, share) in enumerate(zip(self.places, self.shares, strict=True)):
+            if not len(places):
+                continue
+            axis, sign = side % 2, 1 if side in (_LEFT, _TOP) else -1
+            inwards = sign * ((places @ rigid[axis, :3] + rigid[axis, 3]) - places[:, axis]) * share
+            far = max(float(inwards.max()), 0.0)
+            out[axis] += sign * (far - soft_limit(far, _STRETCH * self.widths[side]))
+        return out
+
+    def keep_inside(self, flow: Array, size: tuple[int, int]) -> None:
+        """Change a backward map so that it never asks for what lies beyond a border that the person touches.
+
+        Args:
+            flow: ``(h, w, 2)`` displacement on a grid over the region (``source = target + displacement``), changed in
+                place.
+            size: width and height of the region in pixels.
+        """
+        h, w = flow.shape[:2]
+        for side, places in enumerate(self.places):
+            if not len(places):
+                continue
+            axis, count = side % 2, (w, h)[side % 2]
+            from_border = (np.arange(count, dtype=np.float32) + 0.5) * self.step - 0.5
+            last = size[axis] - 1
+            line = flow[..., axis] if axis else flow[..., axis].T  # (along the depth, along the border)
+            if side in (_LEFT, _TOP):
+                missing = np.maximum(0, -(from_border[:, None] + line)).max(0)
+                sign, depth = 1, from_border
+            else:
+                missing = np.maximum(0, from_border[:, None] + line - last).max(0)
+                sign, depth = -1, last - from_border
+            if not missing.any():
+                continue
+            width = max(self.widths[side], 2.0 * float(missing.max()))
+            fading = np.clip(1 - (depth - depth.min()) / width, 0, 1) ** 2
+            line += sign * fading[:, None] * missing[None]
+
+
+def soft_limit(far: float, most: float) -> float:
+    """``far`` >= 0 held below ``most``: unchanged up to a share of it, then ever slower."""
+    free = _FREE * most
+    over, room = max(far - free, 0.0), most - free
+    return min(far, free) + room * over / (over + room) if over else far
+
+
+def inside_rim(rgb: Rgb, alpha: Rgb | None) -> Box:
+    """The part x0, y0, x1, y1 of a picture within its rim: lines of one colour, or transparent, all along a side.
+
+    A wall of one colour is none: a rim ends, after a few lines, all along its side.
+
+    Args:
+        rgb: ``(H, W, 3)`` uint8.
+        alpha: ``(H, W)`` uint8, where there is one.
+    """
+    found = []
+    for turns in range(4):  # top, right, bottom, left: the side that is on top after so many quarter turns
+        most = max(_RIM_LINES, round(_RIM * rgb.shape[turns % 2]))
+        lines = np.rot90(rgb, turns)[: most + 2].astype(np.float32)
+        clear = None if alpha is None else np.rot90(alpha, turns)[: most + 2].max(1) < 16
+        found.append(_rim_lines(lines, clear))
+    top, right, bottom, left = found
+    return left, top, rgb.shape[1] - right, rgb.shape[0] - bottom
+
+
+def _rim_lines(lines: Array, clear: Mask | None) -> int:
+    """How many of the lines ``(n, w, 3)`` from the border inwards are its rim."""
+    if clear is not None and clear[0]:
+        return int(np.argmin(clear)) if not clear.all() else 0
+    colour = lines[0].mean(0)
+    off = np.abs(lines - colour).max(-1)
+    plain = off.mean(1) < _PLAIN
+    if not plain[0] or plain.all():
+        return 0
+    count = int(np.argmin(plain))
+    # The line after it may be mixed of both; the one behind that one is another thing nearly everywhere.
+    other = (off[min(count + 1, len(off) - 1)] > 4 * _PLAIN).mean()
+    return count + 1 if other > _ALL_ALONG and count < len(off) - 1 else 0
