@@ -150,7 +150,7 @@ def judged(
     face = Face(track.points[take.best], track.blendshapes[take.best], 1.0)
     photo = take.frames[take.best]
     scene = with_relief(head.renderer.prepare(Image(photo, None, take.name), face), head.renderer, head.tracker)
-    rest = space.prepare(face)
+    rest = space.prepare(face, 0.0)  # the clip's motion counts from its neutral face
     values = own_motion(head, take)
     gaps, shut = values[:, space.names.index("lip_gap")], closures(track.points, track.valid)
     rigid = np.linalg.norm(track.points[:, RIGID] - track.points[take.best, RIGID], axis=-1).mean(-1)

@@ -28,6 +28,7 @@ Size = int | Literal["native"] | None
 DEFAULT_SIDE: Final = 1080
 SIDES: Final = (64, 8192)
 MAX_FACES: Final = 16
+SMILE: Final = 0.5  # of the photo's own smile, what stays while it speaks
 # What is more transparent than this (of 255) is hardly seen against a white ground.
 SEEN_ALPHA: Final = 64
 
@@ -42,6 +43,17 @@ def check_face_number(number: int) -> None:
     """Raise InputError for a number that no face can have."""
     if number < 1:
         raise InputError(f"--face counts from 1 (the largest), so {number} is none; choose another.")
+
+
+def check_share(name: str, value: float) -> float:
+    """The value of an option that is a share, which it returns.
+
+    Raises:
+        InputError: it lies outside 0 to 1.
+    """
+    if not 0.0 <= value <= 1.0:
+        raise InputError(f"--{name} must lie between 0 and 1, not {value}.")
+    return value
 
 
 def load_photo(photo: Photo, size: Size) -> tuple[Image, float]:

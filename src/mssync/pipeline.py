@@ -19,7 +19,18 @@ from mssync.arrays import Array, Rgb
 from mssync.errors import AssetError, InputError
 from mssync.face.tracking import Face, FaceTracker
 from mssync.files import PathLike
-from mssync.inputs import Photo, Size, Speech, Voice, choose_face, load_motion, load_photo, on_white
+from mssync.inputs import (
+    SMILE,
+    Photo,
+    Size,
+    Speech,
+    Voice,
+    check_share,
+    choose_face,
+    load_motion,
+    load_photo,
+    on_white,
+)
 from mssync.media.video import iter_frames, probe_video
 from mssync.models import DEFAULT, Model, load_model
 from mssync.motion.columns import GAZE_NAMES, HEAD_NAMES, width
@@ -50,6 +61,7 @@ class Options(TypedDict, total=False):
     head: float
     mouth: float
     blink: float
+    smile: float
     size: Size
     face: int
     head_from: Motion | PathLike | None
@@ -121,6 +133,7 @@ class TalkingHead:
         head: float = 1.0,
         mouth: float = 1.0,
         blink: float = 1.0,
+        smile: float = SMILE,
         size: Size = None,
         face: int = 1,
         head_from: Motion | PathLike | None = None,
@@ -138,6 +151,8 @@ class TalkingHead:
             head: amount of head motion, 0 (still) to 3; 1 = as generated, or as recorded with ``head_from``.
             mouth: how far the mouth opens, 0 to 3.
             blink: rate of blinking, 0 (never) to 10.
+            smile: how much of the photo's own smile stays while it speaks, 0 to 1. Below 1 the mouth starts from its
+                neutral shape: a photo taken in the middle of an "oh" does not keep rounded lips.
             size: longer side of the video in pixels, or ``"native"``; default: the photo's own, at most 1080.
             face: which face, 1 = the largest.
             head_from: head pose and gaze from this motion (see :meth:`track`) instead of generated ones. It is played
@@ -150,10 +165,11 @@ class TalkingHead:
             AssetError: a model file is missing or damaged.
         """
         options = MotionOptions(seed, head, mouth, blink)
+        check_share("smile", smile)
         recorded = None if head_from is None else self._recorded_head(head_from, head)
         voice = Speech.open(speech)
         scene, found = self._scene(photo, size, face, background)
-        rest = self.space.prepare(found)
+        rest = self.space.prepare(found, smile)
         if recorded is not None:
             recorded[:, : len(HEAD_NAMES)] = _within_limits(recorded[:, : len(HEAD_NAMES)], rest, scene)
         rows = _spoken(self.stream(options), voice, self.space, recorded)
@@ -170,6 +186,7 @@ class TalkingHead:
         motion: Motion | PathLike,
         speech: Voice | None = None,
         *,
+        smile: float = SMILE,
         size: Size = None,
         face: int = 1,
         background: Background = "keep",
@@ -177,16 +194,17 @@ class TalkingHead:
         """Put a motion on a photo. The motion sets the length; the sound is cut or filled with silence.
 
         Args:
-            photo, size, face, background: as for :meth:`animate`.
+            photo, smile, size, face, background: as for :meth:`animate`.
             motion: a motion or its file; brought to 25 frames per second.
             speech: the voice to lay under it.
         Raises:
             InputError: the photo, the speech or the motion cannot be used.
         """
+        check_share("smile", smile)
         moves = self._checked(motion)
         voice = None if speech is None else Speech.open(speech)
         scene, found = self._scene(photo, size, face, background)
-        rest = self.space.prepare(found)
+        rest = self.space.prepare(found, smile)
         head = self.space.groups.head
         if "seed" not in moves.meta and width(head):  # recorded; what a seed was drawn for stays where a photo shows it
             values = moves.values.copy()

@@ -61,7 +61,7 @@ def test_the_sound_is_the_speech_in_its_place(spoken: Path, voice: Path) -> None
 def test_the_mouth_moves_in_speech_and_rests_in_the_pause(seen: Motion, spoken: Path) -> None:
     gap = seen.column("lip_gap")
     # From when the mouth has shut behind the last word to when it opens before the next.
-    pause = slice(round((PAUSE[0] + 0.3) * 25), round((PAUSE[1] - 0.2) * 25))
+    pause = slice(round((PAUSE[0] + 0.3) * 25), round((PAUSE[1] - 0.28) * 25))
     speech = np.r_[8 : round(PAUSE[0] * 25), round((PAUSE[1] + 0.2) * 25) : FRAMES - 10]
     assert gap[speech].std() > 4 * gap[pause].std()
     assert gap[speech].max() > 0.08

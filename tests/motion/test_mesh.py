@@ -307,3 +307,41 @@ def test_the_68_point_view(space: MeshSpace, faces: Faces) -> None:
 def test_motion_of_the_space_fits_a_motion_file(space: MeshSpace, tmp_path: Path) -> None:
     motion = Motion(np.zeros((3, len(space.names)), np.float32), space.names)
     assert Motion.load(motion.save(tmp_path / "m.npz")).names == space.names
+
+
+# ---- the photo's own mouth ----------------------------------------------------------------------------------------
+
+
+def spoken(space: MeshSpace, face: Face, smile: float, **scores: float) -> np.ndarray:
+    """The rest shape of a face that makes an expression with its mouth, as the scores of the network tell it."""
+    blend = np.zeros(52, np.float32)
+    for name, value in scores.items():
+        blend[topo.BLENDSHAPE_NAMES.index(name)] = value
+    shape = space.prepare(face).shape + np.tensordot(blend, space.blend.astype(np.float32), 1)
+    pose = space.prepare(face).pose
+    return space.prepare(Face(pose.to_pixels(shape), blend, 1.0), smile).shape
+
+
+def test_pursed_lips_of_a_photo_do_not_stay(space: MeshSpace, faces: Faces) -> None:
+    face, lips = faces["hopper"], list(topo.LIPS_OUTER)
+    neutral = space.prepare(face).shape
+    corner = [topo.LIPS_OUTER[0], topo.LIPS_OUTER_UPPER[-1]]
+
+    def width(shape: np.ndarray) -> float:
+        return float(np.linalg.norm(shape[corner[0]] - shape[corner[1]]))
+
+    kept, gone = (spoken(space, face, s, mouthPucker=0.9, mouthFunnel=0.4) for s in (1.0, 0.5))
+    assert width(kept) < 0.93 * width(neutral)
+    assert abs(width(gone) / width(neutral) - 1) < 0.03
+    assert np.abs(gone[lips] - neutral[lips]).max() < 0.35 * np.abs(kept[lips] - neutral[lips]).max()
+    eyes = list(topo.LEFT_EYE + topo.RIGHT_EYE)
+    np.testing.assert_allclose(gone[eyes], kept[eyes], atol=1e-3)
+
+
+def test_of_a_smile_the_asked_share_stays(space: MeshSpace, faces: Faces) -> None:
+    face = faces["hopper"]
+    corners = [topo.LIPS_OUTER[0], topo.LIPS_OUTER_UPPER[-1]]
+    shapes = [spoken(space, face, s, mouthSmileLeft=0.8, mouthSmileRight=0.8)[corners, 1] for s in (0.0, 0.5, 1.0)]
+    rise = [float((space.prepare(face).shape[corners, 1] - s).mean()) for s in shapes]
+    assert rise[2] > 0.03
+    np.testing.assert_allclose(rise[:2], [0.0, 0.5 * rise[2]], atol=0.2 * rise[2])

@@ -21,6 +21,7 @@ from mssync.cli.options import (
     ModelOption,
     OutOption,
     SizeOption,
+    SmileOption,
     load_head,
     parse_size,
 )
@@ -61,6 +62,7 @@ def animate(
     still: Annotated[bool, typer.Option("--still", help="The same as --head 0: only the face moves.")] = False,
     mouth: Annotated[float, typer.Option("--mouth", metavar="X", help="How far the mouth opens, 0 to 3.")] = 1.0,
     blink: Annotated[float, typer.Option("--blink", metavar="X", help="Rate of blinking, 0 to 10.")] = 1.0,
+    smile: SmileOption = 0.5,
     size: SizeOption = None,
     face: FaceOption = 1,
     head_from: Annotated[
@@ -113,8 +115,8 @@ def animate(
     from mssync.batch.work import Work, check, make, ready
 
     options: Options = {
-        "seed": seed, "head": 0.0 if still else head, "mouth": mouth, "blink": blink, "size": parse_size(size),
-        "face": face, "head_from": head_from, "background": background.value,
+        "seed": seed, "head": 0.0 if still else head, "mouth": mouth, "blink": blink, "smile": smile,
+        "size": parse_size(size), "face": face, "head_from": head_from, "background": background.value,
     }  # fmt: skip
     many = is_batch(photo, speech)
     work = Work(options, takes, force, skip_existing, make_folders=many)
@@ -171,6 +173,7 @@ def render(
     speech: Annotated[
         Path | None, typer.Option("--speech", help="Sound to lay under it, cut or filled to the motion's length.")
     ] = None,
+    smile: SmileOption = 0.5,
     size: SizeOption = None,
     face: FaceOption = 1,
     background: BackgroundOption = Background.keep,
@@ -184,7 +187,7 @@ def render(
     ready_video(out, force=force, alpha=alpha, inputs=[p for p in (photo, motion, speech) if p is not None])
     head = load_head(model, inputs=((photo, "photo"), (motion, "motion"), (speech, "sound")))
     start = time.perf_counter()
-    made = head.render(photo, motion, speech, size=side, face=face, background=background.value)
+    made = head.render(photo, motion, speech, smile=smile, size=side, face=face, background=background.value)
     _save(made, out, force, start)
 
 

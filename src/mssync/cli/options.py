@@ -30,6 +30,10 @@ SizeOption = Annotated[
     str | None,
     typer.Option("--size", metavar="PX|native", help="Longer side in pixels. Default: the photo's own, up to 1080."),
 ]
+SmileOption = Annotated[
+    float,
+    typer.Option("--smile", metavar="X", help="How much of the photo's own smile stays while it speaks, 0 to 1."),
+]
 FaceOption = Annotated[int, typer.Option("--face", metavar="N", help="Which face; 1 is the largest.")]
 BackgroundOption = Annotated[
     Background,

@@ -35,6 +35,8 @@ EYE_POINTS: Final = tuple(
 # A blink is mostly the upper lid coming down.
 UPPER_LID_SHARE: Final = 0.88
 CREASE_SHARE: Final = 0.35
+_SMILE: Final = ("mouthSmile", "mouthDimple", "cheekSquint")
+_MOUTH: Final = ("mouth", "jaw", "cheekPuff", "cheekSquint")
 MAX_GAZE: Final = 0.25
 MAX_BASIS: Final = 400
 LARGEST: Final = 20.0  # of any number in the arrays, inter-ocular distances
@@ -149,13 +151,31 @@ class MeshSpace(MotionSpace):
             template = (shapes - explained).mean(0)
         return np.asarray(template, np.float32)
 
-    def prepare(self, face: Face) -> Rest:
-        """A photo's face, its lips brought together, everything else of its expression kept."""
+    def prepare(self, face: Face, smile: float = 1.0) -> Rest:
+        """A photo's face, its lips brought together.
+
+        Args:
+            smile: how much of the mouth's own expression stays: 1 all of it, pursed and skewed lips too; below, the
+                mouth starts from its neutral shape with this share of the smile, 0 to 1. Eyes and brows stay.
+        """
         pose = fs.fit_pose(face.points, self.template)
         shape = pose.to_head(face.points)
+        if smile < 1.0:
+            shape = shape - self._said_by_mouth(face.blendshapes, smile)
         gap = float(fs.lip_gap(shape)) - self.gap_zero
         closed = shape - max(0.0, gap) * self.opening
         return Rest(lips.set_gap(closed, 0.0), pose)
+
+    def _said_by_mouth(self, blendshapes: Array, smile: float) -> Array:
+        """What the scores of mouth and jaw explain of a shape ``(478, 3)``, of the smile all but a share."""
+        names = topo.BLENDSHAPE_NAMES
+        share = np.array([n.startswith(_MOUTH) for n in names]) - smile * np.array(
+            [n.startswith(_SMILE) for n in names]
+        )
+        change = np.tensordot(np.maximum(share, 0.0) * blendshapes, self.blend.astype(np.float32), 1)
+        # From the nose down: what the regression says of eyes and brows is chance.
+        down = np.clip((self.template[:, 1] - 0.15) / 0.3, 0.0, 1.0)
+        return np.asarray(change * down[:, None], np.float32)
 
     def rest_of(self, track: Track) -> Rest:
         """The neutral face of a clip at its middle pose."""

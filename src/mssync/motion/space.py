@@ -271,8 +271,8 @@ class MotionSpace(ABC):
         """
 
     @abstractmethod
-    def prepare(self, face: Face) -> Rest:
-        """A photo's face, ready to be moved."""
+    def prepare(self, face: Face, smile: float = 1.0) -> Rest:
+        """A photo's face, ready to be moved; ``smile``: how much of its mouth's own expression stays, 0 to 1."""
 
     @abstractmethod
     def decode(self, rest: Rest, row: Array) -> Controls:
