@@ -20,6 +20,14 @@ STEPS_PER_FRAME: Final = 4
 SAMPLES_PER_STEP: Final = 160
 SAMPLES_PER_FRAME: Final = 640
 
+LEVELS: Final = 4
+"""Time scales of the pyramids: each has half the rate of the one below."""
+PYRAMID_KERNEL: Final = 7
+"""Samples of a level that become one of the next."""
+WINDOW_FRAMES: Final = 5
+WINDOW_STEPS: Final = STEPS_PER_FRAME * WINDOW_FRAMES
+"""Motion and features of a syncer's window, at any level."""
+
 BLOCK_FRAMES: Final = 8
 """Frames that the generator makes at a time."""
 CONTEXT_FRAMES: Final = 48

@@ -17,11 +17,10 @@ from mssync.arrays import Array
 from mssync.motion.noise import BURN_IN, burned_in, smooth
 from mssync.sessions import PATIENCE, Network, open_session
 from mssync.speech.features import BANDS, FEATURE_RANGE
-from mssync.timing import STEPS_PER_FRAME, Timing
+from mssync.timing import LEVELS, STEPS_PER_FRAME, Timing
 
 _Shapes = dict[str, tuple[int | None, ...]]
 
-LEVELS: Final = 4  # of the sound pyramid inside the encoder
 # What of the net's sizes the graphs' inputs and outputs depend on.
 SIZES: Final = ("motion", "bands", "channels", "width", "window", "style", "noise")
 CLOSURE_BEFORE: Final = 24  # sound steps before a frame that the closure net hears, and all of them

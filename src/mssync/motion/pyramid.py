@@ -15,11 +15,7 @@ from typing import Final, Literal, get_args
 import numpy as np
 
 from mssync.arrays import Array
-
-LEVELS: Final = 4
-KERNEL: Final = 7
-WINDOW_FRAMES: Final = 5
-WINDOW_STEPS: Final = 20
+from mssync.timing import LEVELS, PYRAMID_KERNEL
 
 View = Literal["lips", "head", "all", "pitch", "yaw", "roll", "shift", "unpitched"]
 VIEWS: Final[tuple[View, ...]] = get_args(View)
@@ -27,11 +23,11 @@ VIEWS: Final[tuple[View, ...]] = get_args(View)
 
 def coarser(x: Array) -> Array:
     """One level up: ``(T, D)`` -> ``(ceil(T / 2), D)``; the ends are reflected (repeated below four samples)."""
-    half = KERNEL // 2
+    half = PYRAMID_KERNEL // 2
     mode = "reflect" if len(x) > half else "edge"
     pad = np.pad(x, ((half, half), (0, 0)), mode=mode)  # type: ignore[call-overload]
     total = np.cumsum(np.concatenate([np.zeros_like(pad[:1]), pad]), axis=0, dtype=np.float64)
-    return np.asarray(((total[KERNEL:] - total[:-KERNEL]) / KERNEL)[::2], np.float32)
+    return np.asarray(((total[PYRAMID_KERNEL:] - total[:-PYRAMID_KERNEL]) / PYRAMID_KERNEL)[::2], np.float32)
 
 
 def pyramid(x: Array, levels: int = LEVELS) -> list[Array]:

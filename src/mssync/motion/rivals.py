@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssync.arrays import Array
-from mssync.motion.pyramid import WINDOW_FRAMES
-from mssync.timing import STEPS_PER_FRAME
+from mssync.timing import STEPS_PER_FRAME, WINDOW_FRAMES
 
 COUNT: Final = 10  # rivals of a window
 APART: Final = 8  # frames between a window and its rivals: what overlaps is no other word

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from mssync.arrays import Array, Wanted, read_arrays
 from mssync.errors import AssetError, InputError
-from mssync.motion.pyramid import VIEWS, WINDOW_FRAMES, WINDOW_STEPS, View, pyramid, smoothed
+from mssync.motion.pyramid import VIEWS, View, pyramid, smoothed
 from mssync.motion.space import MotionSpace
 from mssync.schema import Bounds, checked, parse_json
 from mssync.sessions import PATIENCE, Network, open_session
-from mssync.timing import STEPS_PER_FRAME
+from mssync.timing import STEPS_PER_FRAME, WINDOW_FRAMES, WINDOW_STEPS
 
 FORMAT: Final = "mssync-syncer"
 MAX_LAG: Final = 15

@@ -19,9 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mssync.timing import CONTEXT_FRAMES, LOOKAHEAD_FRAMES, STEPS_PER_FRAME
+from mssync.timing import CONTEXT_FRAMES, LEVELS, LOOKAHEAD_FRAMES, STEPS_PER_FRAME
 
-LEVELS: Final = 4
 POSE_CLAMP: Final = 8.0
 """Largest absolute pose in units of the training data's spread: far outside real motion."""
 HEAD_COLUMNS: Final = 6

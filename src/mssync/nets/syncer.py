@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-KERNEL = 7  # the pyramid's, as in mssync.motion.pyramid
+from mssync.timing import PYRAMID_KERNEL, WINDOW_FRAMES, WINDOW_STEPS
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class SyncerShape:
     bands: int
     width: int = 192
     out: int = 64
-    frames: int = 5
-    steps: int = 20
+    frames: int = WINDOW_FRAMES
+    steps: int = WINDOW_STEPS
     centred: int = 0
 
     def as_dict(self) -> dict[str, int]:
@@ -119,8 +119,8 @@ def info_nce(motion: Tensor, sound: Tensor, log_scale: Tensor, clips: int) -> tu
 
 def coarser(x: Tensor) -> Tensor:
     """One pyramid level up, for ``(B, T, D)`` (the torch twin of :func:`mssync.motion.pyramid.coarser`)."""
-    pad = F.pad(x.transpose(1, 2), (KERNEL // 2, KERNEL // 2), mode="reflect")
-    return F.avg_pool1d(pad, KERNEL, stride=2).transpose(1, 2)
+    pad = F.pad(x.transpose(1, 2), (PYRAMID_KERNEL // 2, PYRAMID_KERNEL // 2), mode="reflect")
+    return F.avg_pool1d(pad, PYRAMID_KERNEL, stride=2).transpose(1, 2)
 
 
 def windows(x: Tensor, length: int, hop: int) -> Tensor:

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssync.arrays import Array
-from mssync.motion.pyramid import WINDOW_FRAMES
 from mssync.motion.rivals import APART, loudness_course
+from mssync.timing import WINDOW_FRAMES
 
 Rows = NDArray[np.int64]
 

@@ -16,10 +16,10 @@ from torch import Tensor
 
 from mssync.arrays import Array, Array64
 from mssync.errors import InputError
-from mssync.motion.pyramid import VIEWS, WINDOW_FRAMES, WINDOW_STEPS, View, coarser
+from mssync.motion.pyramid import VIEWS, View, coarser
 from mssync.motion.rivals import rivals, won
 from mssync.nets.syncer import Syncer, SyncerShape, info_nce
-from mssync.timing import STEPS_PER_FRAME
+from mssync.timing import STEPS_PER_FRAME, WINDOW_FRAMES, WINDOW_STEPS
 from mssync.training.checkpoint import (
     adam_tensors,
     foreign,

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from mssync.errors import InputError
-from mssync.motion.pyramid import LEVELS, View
+from mssync.motion.pyramid import View
 from mssync.motion.space import MotionSpace
 from mssync.motion.syncers import SyncerPyramid
 from mssync.nets.syncer import Syncer, SyncerShape, coarser, synchrony
 from mssync.speech.features import BANDS
+from mssync.timing import LEVELS
 from mssync.training.checkpoint import foreign, load_checkpoint, load_weights, part_of, sha256, sizes
 from mssync.training.config import SyncerConfig
 from mssync.training.graphs import fill, graph_weights

@@ -14,11 +14,10 @@ import numpy as np
 from mssync.arrays import Array
 from mssync.evaluation.scores.score import Score
 from mssync.evaluation.scores.stats import block_interval
-from mssync.motion.pyramid import WINDOW_FRAMES
 from mssync.motion.rivals import rivals, won
 from mssync.motion.space import Motion
 from mssync.motion.syncers import SyncerPyramid
-from mssync.timing import STEPS_PER_FRAME
+from mssync.timing import STEPS_PER_FRAME, WINDOW_FRAMES
 
 VIEW: Final = "lips"
 BLOCK: Final = 10  # windows drawn together: neighbours overlap
