@@ -33,6 +33,7 @@ def main() -> None:
     parser.add_argument("--model", default="default")
     args = parser.parse_args()
     head = TalkingHead.load(args.model)
+    groups = head.space.groups
     voice = demo_voice(60.0)
     rows: list[dict[str, Any]] = []
     for seed in range(args.seeds):
@@ -41,10 +42,10 @@ def main() -> None:
         for _ in range(max(1, round(args.minutes))):
             parts.append(stream.push(voice))
         motion = np.concatenate([*parts, stream.flush()])
-        angles = np.degrees(motion[:, :3])
+        angles = np.degrees(motion[:, groups.rotation])
         first, last = slice(0, MINUTE), slice(len(motion) - MINUTE, None)
-        gap = motion[:, -5]
-        means = [motion[part, 6:-5].mean(0) for part in (first, last)]
+        gap = motion[:, groups.lip_gap][:, 0]
+        means = [motion[part, groups.expression].mean(0) for part in (first, last)]
         rows.append(
             {
                 "seed": seed,

@@ -111,7 +111,7 @@ def row_of(head: TalkingHead, asked: dict[str, float]) -> Array:
             pucker, funnel = (space.blend[topo.BLENDSHAPE_NAMES.index(n)] for n in ("mouthPucker", "mouthFunnel"))
             change = value * (0.7 * pucker + 0.5 * funnel).reshape(-1).astype(np.float64)
             basis = space.basis.reshape(len(space.basis), -1).astype(np.float64)
-            row[6 : 6 + len(basis)] = np.linalg.lstsq(basis.T, change, rcond=None)[0]
+            row[head.space.groups.expression] = np.linalg.lstsq(basis.T, change, rcond=None)[0]
         else:
             row[space.names.index(name)] = value
     return row

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mssync.models import shipped_syncer
+from mssync.models import load_model, shipped_syncer
+from mssync.motion.spaces import load_space
 from mssync.motion.syncers import SyncerPyramid
 from mssync.training.data.av_offsets import MIN_FRAMES, MIN_TALK
 from mssync.training.data.listing import read_list
@@ -27,9 +28,11 @@ def main() -> None:
     parser.add_argument("--syncers", type=Path, default=shipped_syncer(), help="folder; default: the shipped ones")
     options = parser.parse_args()
     pyramid = SyncerPyramid.load(options.syncers)
+    space = load_space(load_model().file("space.npz"))
+    pyramid.check_space(space)
     found: dict[tuple[str, int, str], list[tuple[float, bool]]] = {}
     for entry, clip, record in load_clips(options.clips, [e for e in read_list(options.list) if e.split == "dev"]):
-        tracked = make_sample(entry, clip, record)
+        tracked = make_sample(entry, clip, record, space.groups)
         if len(tracked.motion) < MIN_FRAMES or tracked.speech.mean() < MIN_TALK:
             continue
         for gaps, sample in (("tracked", tracked), ("closed", closing(tracked))):

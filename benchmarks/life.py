@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mssync.arrays import Array64
+from mssync.evaluation.footage import rotation_of
 from mssync.evaluation.scores import blinks, dependence, head, prosody
 from mssync.evaluation.scores.stats import frechet
 from mssync.motion.space import Motion
@@ -35,9 +36,9 @@ def moves(people: list[Person], takes: list[list[Motion]]) -> dict[str, Any]:
         out[name] = dict(zip(HEAD_AXES, map(float, middle)))
         table.add_row(name, *(f"{x:.2f}" for x in middle))
     Console(width=120).print(table)
-    pace = [head.angular_velocity(people[i].motion.values[:, :3]) for i in talk]
+    pace = [head.angular_velocity(rotation_of(people[i].motion)) for i in talk]
     own = [
-        head.spectrum_distance(head.angular_velocity(m.values[:, :3]), v) for i, v in zip(talk, pace) for m in takes[i]
+        head.spectrum_distance(head.angular_velocity(rotation_of(m)), v) for i, v in zip(talk, pace) for m in takes[i]
     ]
     between = [head.spectrum_distance(a, b) for a, b in combinations(pace, 2)]
     out["spectrum"] = {"made": float(np.median(own)), "real": float(np.median(between))}
@@ -59,8 +60,8 @@ def speed(path: Array64) -> Array64:
 def windows(people: Sequence[Person], made: Sequence[Motion]) -> dict[str, float]:
     """Frechet distance of one-second head windows between made heads of one half of the people and real heads of the
     other half; the yardstick is real heads of both halves. Median over the ways to halve them."""
-    real = [head.motion_windows(p.motion.values[:, :3], p.valid) for p in people]
-    ours = [head.motion_windows(m.values[:, :3], np.ones(len(m), np.bool_)) for m in made]
+    real = [head.motion_windows(rotation_of(p.motion), p.valid) for p in people]
+    ours = [head.motion_windows(rotation_of(m), np.ones(len(m), np.bool_)) for m in made]
     n = len(people)
     found = []
     for half in list(combinations(range(n), n // 2))[:HALVES]:
@@ -149,4 +150,8 @@ def beats(people: list[Person], takes: list[list[Motion]]) -> dict[str, Any]:
 
 def aligned(motion: Motion, valid: np.ndarray, events: Array64, seconds: float) -> prosody.Alignment | None:
     """Head beats of one motion against events."""
-    return prosody.align_beats(prosody.head_beats(motion.values[:, :3], valid), events, min(seconds, len(motion) / FPS))
+    return prosody.align_beats(
+        prosody.head_beats(rotation_of(motion), valid),
+        events,
+        min(seconds, len(motion) / FPS),
+    )

@@ -111,7 +111,7 @@ def person_of(entry: Entry, seen: Footage) -> Person:
 
 def photo_of(real: Footage) -> NDArray[np.uint8]:
     """The frame nearest to the clip's middle pose whose eyes are open and whose lips are nearly closed."""
-    turn = np.linalg.norm(real.motion[:, :3], axis=1)
+    turn = np.linalg.norm(real.rotation, axis=1)
     lids = np.maximum(real.column("lid_left"), real.column("lid_right"))
     cost = turn + np.maximum(lids, 0.0) + 2.0 * real.column("lip_gap") + 10.0 * ~real.track.valid
     wanted = float(real.track.times[int(np.argmin(cost))])

@@ -204,7 +204,7 @@ def own_motion(head: TalkingHead, take: Take) -> Array:
     pose = fs.fit_pose(track.points, space.rest_of(track).shape)
     turn = fs.rotation_vector(pose.rotation @ pose.rotation[take.best].T)
     shift = (pose.translation - pose.translation[take.best])[:, :2] / pose.scale[take.best]
-    values[:, :6] = np.concatenate([turn, shift, np.log(pose.scale / pose.scale[take.best])[:, None]], 1)
+    values[:, space.groups.head] = np.concatenate([turn, shift, np.log(pose.scale / pose.scale[take.best])[:, None]], 1)
     return values
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from mssync.evaluation.footage import Footage
+from mssync.evaluation.footage import Footage, pinned_space
 
 
 def delayed(seen: Footage, frames: int) -> Footage:
@@ -27,7 +27,7 @@ def shuffled(seen: Footage, other: Footage) -> Footage:
 
 def held(seen: Footage) -> Footage:
     """One frame of the video, the nearest to its middle pose, held for its whole length."""
-    row = int(np.argmin(np.linalg.norm(seen.motion[:, :3], axis=1) + 10.0 * ~seen.track.valid))
+    row = int(np.argmin(np.linalg.norm(seen.rotation, axis=1) + 10.0 * ~seen.track.valid))
     same = np.full(len(seen), row)
     track = replace(seen.track, points=seen.track.points[same], valid=np.ones(len(seen), np.bool_))
     return replace(seen, track=track, motion=seen.motion[same])
@@ -36,7 +36,7 @@ def held(seen: Footage) -> Footage:
 def turned(seen: Footage, times: float) -> Footage:
     """The head's rotation scaled about the clip's middle pose, in the motion alone."""
     motion = seen.motion.copy()
-    motion[:, :3] *= times
+    motion[:, pinned_space().groups.rotation] *= times
     return replace(seen, motion=motion)
 
 

@@ -174,7 +174,7 @@ def _trainer(folder: Path) -> Any:
             rng.normal(0, 0.1, (n, len(_space().names))).astype(np.float32),
             rng.normal(0, 1, (4 * n, 26)).astype(np.float32),
             rng.random(n).astype(np.float32), np.ones(n, np.bool_), np.array([-4.8, -2.9], np.float32),
-            np.zeros(n, np.int8),
+            np.zeros(n, np.int8), _space().groups,
         )
         for i in range(3)
     ]  # fmt: skip

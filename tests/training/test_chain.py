@@ -25,6 +25,7 @@ from mssync.media.image import load_image
 from mssync.media.provenance import read_synthetic_mark
 from mssync.media.video import VideoWriter, probe_video
 from mssync.models import load_model
+from mssync.motion.columns import Groups, mesh_columns
 from mssync.motion.options import MotionOptions
 from mssync.motion.spaces import load_mesh
 from mssync.render.warp import WarpRenderer
@@ -288,11 +289,14 @@ def test_offsets_are_settled_and_drawn(run: Path, tmp_path: Path) -> None:
     folder = tmp_path / "clips"
     shutil.copytree(run / "clips", folder)
     # Too few clips for a regression, too short for a judgement by the syncer: all stay as they are.
-    assert all(r.offset is None and r.clear is None for r in measure_av_offsets(folder, None).values())
+    assert all(
+        r.offset is None and r.clear is None
+        for r in measure_av_offsets(folder, None, load_mesh(run / "space.npz")).values()
+    )
     long = {k: replace(r, seconds=9.0, talk=0.9) for k, r in read_report(folder).items() if not r.problem}
     write_report(folder, long)
     # Asked all the same, a syncer that has learnt nothing answers within its range, and its word is written down.
-    records = measure_av_offsets(folder, run / "syncer")
+    records = measure_av_offsets(folder, run / "syncer", load_mesh(run / "space.npz"))
     assert records == read_report(folder)
     assert all(r.offset is not None and abs(r.offset) <= LARGEST and r.clear is not None for r in records.values())
     picture = load_image(draw_overview(records, tmp_path / "report.png")).rgb
@@ -322,7 +326,8 @@ def test_smallest_gaps_become_closures() -> None:
     motion[:, -5] = 0.05 + 0.1 * rng.random(200)
     one, none = np.ones(200, np.float32), np.full(200, -1, np.int8)
     entry = Entry("x", "train", "a", "s")
-    sample = Sample(entry, motion, np.zeros((800, 26), np.float32), one, one > 0, np.zeros(2, np.float32), none)
+    groups, still = Groups.of(mesh_columns(6)), np.zeros(2, np.float32)
+    sample = Sample(entry, motion, np.zeros((800, 26), np.float32), one, one > 0, still, none, groups)
     gap = closing(sample).motion[:, -5]
     assert 0.03 < (gap == 0).mean() < 0.1 and abs(np.quantile(gap, 0.95) - np.quantile(motion[:, -5], 0.95)) < 1e-3
     silent = replace(sample, speech=0 * one)

@@ -70,5 +70,5 @@ def test_offsets_are_measured_on_lips_as_the_pyramid_learnt_them(
         return curve(self, motion, sound, view, level)
 
     monkeypatch.setattr(SyncerPyramid, "curve", spy)
-    measure_av_offsets(clips, WEIGHTS / pyramid)
+    measure_av_offsets(clips, WEIGHTS / pyramid, load_space(SPACE))
     assert seen == pytest.approx([least, least], abs=0.005)

@@ -11,6 +11,7 @@ import torch
 
 from mssync.errors import InputError
 from mssync.models import load_model
+from mssync.motion.columns import Groups, mesh_columns
 from mssync.motion.mesh import MeshSpace
 from mssync.motion.spaces import load_mesh
 from mssync.nets.discriminator import DiscriminatorShape, WindowDiscriminator
@@ -49,10 +50,9 @@ def _sample(seed: int = 0, frames: int = 80) -> Sample:
     motion = np.cumsum(rng.standard_normal((frames, D)), 0).astype(np.float32) * 0.05
     sound = rng.standard_normal((4 * frames, 26)).astype(np.float32)
     entry = Entry(f"c{seed}", "train", "a", f"s{seed % 7}")
-    unknown = np.full(frames, -1, np.int8)
-    return Sample(
-        entry, motion, sound, np.ones(frames, np.float32), np.ones(frames, bool), clip_energy(motion), unknown
-    )
+    unknown, groups = np.full(frames, -1, np.int8), Groups.of(mesh_columns(D - 11))
+    one, energy = np.ones(frames, np.float32), clip_energy(motion, groups)
+    return Sample(entry, motion, sound, one, one > 0, energy, unknown, groups)
 
 
 def _rollouts(near: float, warm_up: int = 8) -> Rollouts:

@@ -83,7 +83,7 @@ def preprocess(
                     failed += 1
                     say(f"Skipped: {name}: {problem}")
         with progress("offsets") as update:
-            records = measure_av_offsets(out, pyramid, update)
+            records = measure_av_offsets(out, pyramid, moves, update)
         draw_overview(records, out / "report.png")
     moved = sum(bool(r.offset) for r in records.values())
     unclear = sum(r.clear is False for r in records.values())

@@ -21,6 +21,7 @@ from mssync.media.audio import load_sound
 from mssync.media.video import iter_frames, probe_video
 from mssync.models import load_model
 from mssync.motion.mesh import MeshSpace
+from mssync.motion.space import Motion
 from mssync.motion.spaces import load_mesh
 from mssync.speech.activity import speech_probability
 from mssync.timing import FPS, SAMPLES_PER_FRAME
@@ -55,6 +56,16 @@ class Footage:
     def column(self, name: str) -> Array:
         """One motion column ``(T,)``."""
         return self.motion[:, self.names.index(name)]
+
+    @property
+    def rotation(self) -> Array:
+        """Rotation vectors of the head ``(T, 3)``."""
+        return self.motion[:, pinned_space().groups.rotation]
+
+
+def rotation_of(motion: Motion) -> Array:
+    """Rotation vectors of the head ``(T, 3)`` in a motion of the space that all evaluations share."""
+    return motion.values[:, pinned_space().groups.rotation]
 
 
 @cache

@@ -63,6 +63,11 @@ def expression(number: int) -> Column:
     return Column(f"expr_{number:02d}", "training RMS", "expression basis coefficient", -30.0, 30.0, "expression")
 
 
+def mesh_columns(directions: int) -> tuple[Column, ...]:
+    """The columns of a ``mesh`` space with so many directions of expression."""
+    return (*HEAD, *(expression(i) for i in range(directions)), LIP_GAP, *EYES)
+
+
 def column(name: str) -> Column:
     """The column of a name; for one that the space does not have, a column of wide range."""
     if name.startswith("expr_"):

@@ -20,7 +20,7 @@ from mssync.face import shape as fs
 from mssync.face import topology as topo
 from mssync.face.tracking import Face, Track
 from mssync.motion import lips
-from mssync.motion.columns import EYES, HEAD, LIP_GAP, Column, expression, width
+from mssync.motion.columns import Column, mesh_columns, width
 from mssync.motion.pyramid import View
 from mssync.motion.space import Controls, Motion, MotionSpace, Rest, ViewOfMotion
 
@@ -85,7 +85,7 @@ class MeshSpace(MotionSpace):
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        return (*HEAD, *(expression(i) for i in range(len(self.basis))), LIP_GAP, *EYES)
+        return mesh_columns(len(self.basis))
 
     @cached_property
     def _projector(self) -> Array64:

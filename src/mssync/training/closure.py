@@ -70,7 +70,7 @@ def train_closures(
     everything = torch.cat(sounds)
     talk = [(s.speech > TALK) & s.valid for s in train]
     rows = np.concatenate([b + STEPS_PER_FRAME * np.flatnonzero(t) for b, t in zip(begin, talk, strict=True)])
-    gaps = np.concatenate([s.motion[t, -5] for s, t in zip(train, talk, strict=True)])
+    gaps = np.concatenate([s.lip_gap[t] for s, t in zip(train, talk, strict=True)])
     spoken = np.concatenate([s.bilabial[t] for s, t in zip(train, talk, strict=True)])
     role = np.repeat([s.entry.role for s in train], [int(t.sum()) for t in talk])
     if not len(rows):
@@ -121,7 +121,7 @@ def measure(net: ClosureNet, samples: Sequence[Sample]) -> dict[str, float]:
         p = closure_probability(net, s.sound)
         n = len(p)
         talk = s.speech[:n] > TALK
-        truths = (s.motion[:n, -5] < CLOSED, s.bilabial[:n] == 1)
+        truths = (s.lip_gap[:n] < CLOSED, s.bilabial[:n] == 1)
         for i, (name, truth) in enumerate(zip(areas, truths, strict=True)):
             yes, no = p[talk & truth, i], p[talk & ~truth, i]
             if len(yes) > 1 and len(no):

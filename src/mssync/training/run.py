@@ -232,7 +232,7 @@ def train_generator(
     else:
         blinks, seen = fit_blinks(clips, entries, space.names)
         data |= {"blinks": start.measured["blinks"] if start and seen < FEW_BLINKS else asdict(blinks)}
-        data |= calibrate(best_net(out, trainer.net.shape.as_dict()), closures, trainer.facts, train)
+        data |= calibrate(best_net(out, trainer.net.shape.as_dict()), closures, trainer.facts, train, space)
     space.save(out / "space.npz")
     save_json(out / "data.json", data)
     return trainer

@@ -49,7 +49,16 @@ class SampleVideo:
         speech = speech_probability(self.sound)
         entry = Entry("demo", "dev", "", "")
         found, unknown = np.ones(len(still), bool), np.full(len(still), -1, np.int8)
-        self.sample = Sample(entry, still, default_features(self.sound), speech, found, clip_energy(still), unknown)
+        self.sample = Sample(
+            entry,
+            still,
+            default_features(self.sound),
+            speech,
+            found,
+            clip_energy(still, space.groups),
+            unknown,
+            space.groups,
+        )
 
     def __call__(self, trainer: Trainer) -> None:
         """Render what the averaged weights say."""

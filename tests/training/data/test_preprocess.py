@@ -17,6 +17,7 @@ from mssync.media.image import load_image
 from mssync.media.video import VideoWriter
 from mssync.models import load_model
 from mssync.motion.space import Motion
+from mssync.motion.spaces import load_space
 from mssync.training.data import preprocess as module
 from mssync.training.data.av_offsets import measure_av_offsets
 from mssync.training.data.clips import load_clip
@@ -88,7 +89,7 @@ def test_every_video_becomes_a_clip_or_a_sentence(videos: Path, tmp_path: Path) 
     assert [name for _, _, name, _ in preprocess(videos, out, SPACE)] == ["a.mov"]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert draw_overview(measure_av_offsets(out, None), out / "report.png").stat().st_size > 1000
+        assert draw_overview(measure_av_offsets(out, None, load_space(SPACE)), out / "report.png").stat().st_size > 1000
 
 
 def test_a_video_of_the_same_name_that_comes_later_is_no_longer_the_other(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from mssync.errors import InputError
+from mssync.motion.columns import Groups, mesh_columns
 from mssync.training.data.linear_av_offsets import linear_av_offsets
 from mssync.training.data.listing import Entry, read_list
 from mssync.training.data.samples import Sample, aligned, clip_energy, manifest_hash, scales
@@ -28,10 +29,9 @@ def _sample(name: str, family: str, speaker: str, frames: int = 100, seed: int =
     motion[:, -5] = 0.05 + 0.03 * loud[20 - shift : 20 - shift + frames]
     motion[:, 0] = rng.standard_normal(frames) * 0.01
     entry = Entry(name, "train", family, speaker)
-    unknown = np.full(frames, -1, np.int8)
-    return Sample(
-        entry, motion, sound, np.ones(frames, np.float32), np.ones(frames, bool), clip_energy(motion), unknown
-    )
+    unknown, groups = np.full(frames, -1, np.int8), Groups.of(mesh_columns(D - 11))
+    one, energy = np.ones(frames, np.float32), clip_energy(motion, groups)
+    return Sample(entry, motion, sound, one, one > 0, energy, unknown, groups)
 
 
 def test_list_is_read_and_checked(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_known_offset_is_found_and_taken_out(shift: int) -> None:
 def test_unrelated_sound_is_called_unclear() -> None:
     samples = [_sample(f"a{i}", "f", "s", seed=i) for i in range(30)]
     a, b = _sample("x", "f", "s", seed=91), _sample("y", "f", "s", seed=92)
-    mixed = Sample(a.entry, a.motion, b.sound, b.speech, b.valid, a.energy, a.bilabial)
+    mixed = replace(a, sound=b.sound, speech=b.speech, valid=b.valid)
     assert not linear_av_offsets([*samples, mixed], [True] * 30 + [False])[-1].clear
 
 

@@ -292,7 +292,7 @@ def _finite(score: Score) -> Score:
 
 def _curves(footage: Footage) -> dict[str, list[float]]:
     """What the report draws, per frame at 25 fps: degrees, inter-ocular distances, dB above quiet, probability."""
-    pitch, yaw, roll = head_angles(footage.motion[:, :3]).T
+    pitch, yaw, roll = head_angles(footage.rotation).T
     loud = articulation.loudness(footage.sound, len(footage))
     lines = {
         "t": np.arange(len(footage)) / FPS, "yaw": yaw, "pitch": pitch, "roll": roll,
@@ -333,7 +333,7 @@ def _pool(case: Case) -> Pool:
     seen, settings = case.seen, case.settings
     pool: Pool = {
         "motion": seen.motion,
-        "windows": head.motion_windows(seen.motion[:, :3], seen.track.valid).astype(np.float32),
+        "windows": head.motion_windows(seen.rotation, seen.track.valid).astype(np.float32),
     }
     # Takes of one speech belong together: the same real footage or sound file; else the very same samples.
     speech = str(case.item.reference or case.item.audio or hashlib.sha256(seen.sound.tobytes()).hexdigest())

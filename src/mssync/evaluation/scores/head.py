@@ -116,7 +116,7 @@ def scores(footage: Footage, reference: Footage | None) -> list[Score]:
       :func:`fast_energy`, thousandths of the inter-ocular distance.
     """
     valid = footage.track.valid
-    pitch, yaw, roll = head_angles(footage.motion[:, :3]).T
+    pitch, yaw, roll = head_angles(footage.rotation).T
     out = [
         *_amount("head.yaw", "deg", yaw, valid),
         *_amount("head.pitch", "deg", pitch, valid),
@@ -151,11 +151,11 @@ def _compared(footage: Footage, reference: Footage | None) -> list[Score]:
     if reference is None:
         return [Score.not_run(key, unit, "low", "It needs real footage to compare with.") for key, unit in keys]
     note = "The halves of the real footage are {:.3g} {} apart."
-    own, other = angular_velocity(footage.motion[:, :3]), angular_velocity(reference.motion[:, :3])
+    own, other = angular_velocity(footage.rotation), angular_velocity(reference.rotation)
     halves = spectrum_distance(*np.array_split(other, 2))
     distance = spectrum_distance(own, other)
     out = [Score("head.spectrum", distance, "dB", "low", note=note.format(halves, "dB"))]
-    a, b = (motion_windows(f.motion[:, :3], f.track.valid) for f in (footage, reference))
+    a, b = (motion_windows(f.rotation, f.track.valid) for f in (footage, reference))
     if min(len(a), len(b)) < WINDOW:
         why = "It needs two seconds of an unbroken view of the face in both videos."
         return [*out, Score.not_run("head.frechet", "deg^2", "low", why)]

@@ -240,7 +240,7 @@ def scores(footage: Footage) -> list[Score]:
     - ``prosody.lag``: seconds by which the beats follow the onsets, the sharpest events, where they align best.
     """
     seconds = len(footage) / FPS
-    beats = head_beats(footage.motion[:, :3], footage.track.valid)
+    beats = head_beats(footage.rotation, footage.track.valid)
     heard = events(footage.sound)
     out = [Score("prosody.beat_rate", len(beats) / max(float(footage.track.valid.sum()) / FPS, 1e-9), "1/s", "real")]
     kinds = {"onsets": heard.onsets, "energy": heard.energy, "pitch": heard.pitch, "all": heard.all}

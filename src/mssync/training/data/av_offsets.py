@@ -14,7 +14,9 @@ from typing import Final
 
 import numpy as np
 
+from mssync.errors import InputError
 from mssync.motion.pyramid import View
+from mssync.motion.space import MotionSpace
 from mssync.motion.syncers import SyncCurve, SyncerPyramid
 from mssync.timing import FPS
 from mssync.training.data.clips import Clip, load_clip
@@ -32,7 +34,7 @@ Update = Callable[[int, int], None]
 
 
 def measure_av_offsets(
-    folder: Path, syncer: Path | None, update: Update = lambda done, total: None
+    folder: Path, syncer: Path | None, space: MotionSpace, update: Update = lambda done, total: None
 ) -> dict[str, Record]:
     """Measure every clip's av-offset and write it into ``report.json``.
 
@@ -41,9 +43,12 @@ def measure_av_offsets(
         syncer: folder of a syncer pyramid with the view ``lips`` or ``all`` at level 0; None: a linear regression
             (:mod:`mssync.training.data.linear_av_offsets`) instead, which needs no training and serves until there is a
             syncer.
+        space: motion space of the clips.
         update: called with (done, total).
     Returns:
         the new records.
+    Raises:
+        InputError: the syncers or the clips are of another motion space.
     """
     records = {k: r.without_offset() for k, r in read_report(folder).items()}
     names = [n for n, r in records.items() if not r.problem and r.seconds * FPS >= MIN_FRAMES and r.talk >= MIN_TALK]
@@ -51,7 +56,7 @@ def measure_av_offsets(
         # A regression needs a corpus to be fitted on; a handful of clips stays as it is.
         if len(names) >= 20:
             clips = [load_clip(folder / (n + ".npz"), n) for n in names]
-            found = linear_av_offsets([_sample(c) for c in clips], [True] * len(clips))
+            found = linear_av_offsets([_sample(c, space) for c in clips], [True] * len(clips))
             for name, o in zip(names, found, strict=True):
                 records[name] = replace(
                     records[name], offset=o.frames if o.clear else 0, agreement=o.agreement, clear=o.clear
@@ -59,11 +64,12 @@ def measure_av_offsets(
         update(len(names), len(names))
     else:
         pyramid = SyncerPyramid.load(syncer)
+        pyramid.check_space(space)
         view: View = "lips" if "lips" in pyramid.views else "all"
         for done, name in enumerate(names, 1):
             clip = load_clip(folder / (name + ".npz"), name)
             sound = clip.sound if pyramid.features == "bands" else clip.mel
-            motion = closing(_sample(clip)).motion if pyramid.features == "bands" else clip.motion
+            motion = closing(_sample(clip, space)).motion if pyramid.features == "bands" else clip.motion
             curve = pyramid.curve(motion, sound, view, 0)
             if curve is not None:
                 good = clear(curve)
@@ -85,6 +91,9 @@ def clear(curve: SyncCurve) -> bool:
     return span > 0 and rival < RIVAL * span
 
 
-def _sample(clip: Clip) -> Sample:
+def _sample(clip: Clip, space: MotionSpace) -> Sample:
+    if clip.motion.shape[1] != len(space.names) or not space.has_mark(clip.space):
+        raise InputError(f"The clip {clip.name} was made with another motion space; run `mssync preprocess` again.")
+    groups, energy = space.groups, clip_energy(clip.motion, space.groups)
     entry = Entry(clip.name, "train", "", "")
-    return Sample(entry, clip.motion, clip.sound, clip.speech, clip.valid, clip_energy(clip.motion), clip.bilabial)
+    return Sample(entry, clip.motion, clip.sound, clip.speech, clip.valid, energy, clip.bilabial, groups)

@@ -14,11 +14,13 @@ from typing import Final
 import numpy as np
 
 from mssync.arrays import Array64
+from mssync.motion.columns import width
 from mssync.training.data.samples import Sample
 
 WINDOW: Final = 6
 RIDGE: Final = 20000.0
 MARGIN: Final = 8
+EXPRESSION: Final = 6  # columns, the strongest
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,9 @@ def _windows(s: Sample) -> Array64:
 
 
 def _targets(s: Sample) -> Array64:
-    y = np.concatenate([s.motion[:, -5:-4] * 20.0, s.motion[:, 6:12]], 1).astype(np.float64)
+    gap, expression = s.motion[:, s.groups.lip_gap] * 20.0, s.motion[:, s.groups.expression][:, :EXPRESSION]
+    seen = np.concatenate([gap, expression], 1) if width(s.groups.mouth) else s.motion
+    y = seen.astype(np.float64)
     return np.asarray(y - y.mean(0), np.float64)
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mssync.arrays import Array, Mask
 from mssync.errors import InputError
 from mssync.motion.blinks import without_blinks
+from mssync.motion.columns import Groups, width
 from mssync.motion.pyramid import smoothed
 from mssync.motion.space import MotionSpace
 from mssync.timing import FPS, STEPS_PER_FRAME
@@ -38,6 +39,7 @@ class Sample:
         valid: ``(T,)``.
         energy: ``(2,)`` log of the clip's head speed and of its lip-gap spread.
         bilabial: ``(T,)`` 1, 0 or -1 (see :class:`mssync.training.data.clips.Clip`).
+        groups: which columns of the motion move what.
     """
 
     entry: Entry
@@ -47,6 +49,12 @@ class Sample:
     valid: Mask
     energy: Array
     bilabial: NDArray[np.int8]
+    groups: Groups
+
+    @property
+    def lip_gap(self) -> Array:
+        """The lip gap ``(T,)``, in a motion space that has one."""
+        return self.motion[:, self.groups.lip_gap][:, 0]
 
 
 def manifest_hash(folder: Path, entries: Sequence[Entry]) -> str:
@@ -74,13 +82,12 @@ def load_clips(folder: Path, entries: Sequence[Entry]) -> list[tuple[Entry, Clip
     return [(e, load_clip(folder / (e.name + ".npz"), e.name), r) for e, r in good]
 
 
-def make_sample(entry: Entry, clip: Clip, record: Record, *, features: Features = "bands") -> Sample:
+def make_sample(entry: Entry, clip: Clip, record: Record, groups: Groups, *, features: Features = "bands") -> Sample:
     """Smooth a clip's motion (3-frame average as in the paper), take its blinks out, align sound and picture."""
     motion = smoothed(clip.motion)
-    lids = slice(motion.shape[1] - 4, motion.shape[1] - 2)
-    motion[:, lids] = without_blinks(motion[:, lids])
+    motion[:, groups.lids] = without_blinks(motion[:, groups.lids])
     sound = clip.sound if features == "bands" else clip.mel
-    plain = Sample(entry, motion, sound, clip.speech, clip.valid, clip_energy(motion), clip.bilabial)
+    plain = Sample(entry, motion, sound, clip.speech, clip.valid, clip_energy(motion, groups), clip.bilabial, groups)
     return aligned(plain, record.offset or 0)
 
 
@@ -96,13 +103,13 @@ def closing(sample: Sample) -> Sample:
     such gaps learns to leave every /m b p/ open. What learns from such clips and what measures them must see them
     alike: the generator, the syncers that teach it, and the av-offsets measured with these.
     """
-    gap = sample.motion[:, -5]
     talk = sample.valid & (sample.speech > 0.5)
-    if talk.sum() < 2 * FPS:
+    if talk.sum() < 2 * FPS or not width(sample.groups.lip_gap):
         return sample
+    gap = sample.motion[:, sample.groups.lip_gap]
     low, high = np.quantile(gap[talk], (TOUCHING, 0.95))
     motion = sample.motion.copy()
-    motion[:, -5] = np.maximum(gap - low, 0.0) * (high / max(float(high - low), 1e-3))
+    motion[:, sample.groups.lip_gap] = np.maximum(gap - low, 0.0) * (high / max(float(high - low), 1e-3))
     return replace(sample, motion=motion)
 
 
@@ -122,7 +129,7 @@ def load_samples(
             raise InputError(
                 f"The clips in {folder} were made with another motion space; run `mssync preprocess` again."
             )
-        sample = make_sample(entry, clip, record, features=features)
+        sample = make_sample(entry, clip, record, space.groups, features=features)
         if entry.split == "train":
             train += [sample, mirrored(sample, matrix)] if mirror else [sample]
         elif entry.split == "dev":
@@ -154,10 +161,13 @@ def aligned(sample: Sample, frames: int) -> Sample:
     )
 
 
-def clip_energy(motion: Array) -> Array:
-    """Log RMS head speed (radians per frame) and log spread of the lip gap of one clip, ``(2,)``."""
-    turn = np.diff(motion[:, :3], axis=0)
-    gap = motion[:, -5]
+def clip_energy(motion: Array, groups: Groups) -> Array:
+    """Log RMS head velocity (radians per frame) and log spread of the lip gap of one clip, ``(2,)``.
+
+    In a motion space without a head or a lip gap, all its columns stand for them.
+    """
+    turn = np.diff(motion[:, groups.rotation] if width(groups.rotation) else motion, axis=0)
+    gap = motion[:, groups.lip_gap] if width(groups.lip_gap) else motion - motion.mean(0)
     return np.asarray(np.log([np.sqrt((turn**2).sum(1).mean()) + 1e-4, gap.std() + 2e-3]), np.float32)
 
 
