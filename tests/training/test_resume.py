@@ -45,6 +45,19 @@ def test_a_field_that_is_newer_than_the_run_had_its_default() -> None:
         check_recipe(RUN, old, BEGUN.model_copy(update={"betas": (0.0, 0.99)}))
 
 
+def test_a_run_of_an_older_version_had_other_names() -> None:
+    old = BEGUN.model_dump(mode="json")
+    for place, was, now in (
+        (old, "settle", "burn_in"), (old, "memory", "gradient_scale"), (old, "families", "roles"),
+        (old["net"], "leak", "decay"), (old["loss"], "head_speed", "head_velocity"),
+    ):  # fmt: skip
+        place[was] = place.pop(now)
+    check_recipe(RUN, old, BEGUN)
+    old["memory"] = 0.5
+    with pytest.raises(InputError, match=r"gradient_scale 0\.5, not 0\.93"):
+        check_recipe(RUN, old, BEGUN)
+
+
 @pytest.mark.parametrize("before", [None, [], "x", {"lr": -1}, {"nothing": 1}])
 def test_what_is_no_recipe_is_refused(before: object) -> None:
     with pytest.raises(InputError, match="no run of this kind"):
