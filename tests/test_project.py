@@ -138,6 +138,13 @@ def test_the_table_names_rooms_that_exist() -> None:
     assert set().union(*ALLOWED.values()) <= set(ALLOWED)
 
 
+def test_the_page_on_the_rooms_names_each_of_them() -> None:
+    table = (ROOT / "docs" / "architecture.md").read_text("utf-8").split("## Rooms")[1].split("## ")[0]
+    missing = [name for name in ALLOWED if not name.startswith("__") and f"`{name}`" not in table]
+    missing += [f for f in INSIDE if f"`{f.split('/')[1]}`" not in table]
+    assert not missing
+
+
 def test_the_clock_and_the_names_of_arrays_stand_once() -> None:
     """Nobody but :mod:`mssync.timing` says how long a frame is, nobody but :mod:`mssync.arrays` names an array type."""
     clock = {node.target.id for node in ast.parse((SRC / "timing.py").read_text("utf-8")).body
