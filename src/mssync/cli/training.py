@@ -66,7 +66,7 @@ def preprocess(
     from mssync.training.data.av_offsets import measure_av_offsets
     from mssync.training.data.overview import draw_overview
     from mssync.training.data.preprocess import preprocess as run
-    from mssync.training.data.videos import alone, find_videos
+    from mssync.training.data.videos import exclusively, find_videos
 
     failed = done = 0
     chosen = readable_file(space or load_model().file("space.npz"), "motion space")
@@ -75,7 +75,7 @@ def preprocess(
     if pyramid is not None:
         SyncerPyramid.load(pyramid).check_space(moves)  # hours before it is needed
     find_videos(videos)
-    with alone(make_folder(out)):
+    with exclusively(make_folder(out)):
         with progress("clips") as update:
             for done, total, name, problem in run(videos, out, chosen, workers=workers, keep_points=points):
                 update(done, total)

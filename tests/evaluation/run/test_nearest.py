@@ -7,7 +7,7 @@ import pytest
 
 from mssync.errors import InputError
 from mssync.evaluation.run import nearest
-from mssync.evaluation.run.nearest import Recording, heard, nearest_motion
+from mssync.evaluation.run.nearest import Recording, frame_features, nearest_motion
 
 RNG = np.random.default_rng(0)
 
@@ -23,7 +23,7 @@ def noise(seconds: float, seed: int) -> np.ndarray:
 
 
 def recording(seconds: float, seed: int) -> Recording:
-    sound = heard(noise(seconds, seed))
+    sound = frame_features(noise(seconds, seed))
     return Recording(sound, np.arange(len(sound) * 2, dtype=np.float32).reshape(-1, 2) + 1000 * seed)
 
 
@@ -67,4 +67,4 @@ def test_the_search_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_louder_microphone_changes_nothing() -> None:
     sound = noise(2.0, 8)
-    assert np.allclose(heard(sound), heard(0.3 * sound), atol=1e-3)
+    assert np.allclose(frame_features(sound), frame_features(0.3 * sound), atol=1e-3)

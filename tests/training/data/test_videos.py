@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mssync.errors import InputError, OutputError
-from mssync.training.data.videos import LOCK, alone, find_videos
+from mssync.training.data.videos import LOCK, exclusively, find_videos
 
 
 def _touch(folder: Path, *names: str) -> None:
@@ -63,13 +63,13 @@ def test_a_second_run_waits_for_the_first(tmp_path: Path, caplog: pytest.LogCapt
 
     def second() -> None:
         inside.wait()
-        with alone(tmp_path):
+        with exclusively(tmp_path):
             order.append("second")
         done.set()
 
     thread = threading.Thread(target=second)
     thread.start()
-    with alone(tmp_path):
+    with exclusively(tmp_path):
         inside.set()
         assert not done.wait(0.5)
         order.append("first")
@@ -79,5 +79,5 @@ def test_a_second_run_waits_for_the_first(tmp_path: Path, caplog: pytest.LogCapt
 
 
 def test_a_folder_that_cannot_be_locked_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="cannot be written"), alone(tmp_path / "none"):
+    with pytest.raises(OutputError, match="cannot be written"), exclusively(tmp_path / "none"):
         pass

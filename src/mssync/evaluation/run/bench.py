@@ -20,7 +20,7 @@ from mssync.evaluation.footage import read_footage
 from mssync.evaluation.results.result import sha256, write_json
 from mssync.evaluation.results.systems import LIPS_ONLY, NEAREST, OUR_MODEL, SHUFFLED, STILL
 from mssync.evaluation.run.items import VIDEO_ENDINGS, files_of, read_table, unique_name
-from mssync.evaluation.run.nearest import Recording, heard, nearest_motion
+from mssync.evaluation.run.nearest import Recording, frame_features, nearest_motion
 from mssync.evaluation.run.suite import Item
 from mssync.files import check_run, discard, readable_file, replacing, write_error
 from mssync.inputs import Speech, load_photo, on_white
@@ -208,7 +208,7 @@ class Bench:
         sources = self.clips or [e.real for e in self.entries]
         own = self._digest(entry.real)
         usable = [path for path in sources if self._digest(path) != own]
-        sound = heard(load_sound(entry.speech))[: self._frames(entry)]
+        sound = frame_features(load_sound(entry.speech))[: self._frames(entry)]
         return nearest_motion(sound, [r for path in usable if (r := self._recording(path)) is not None])
 
     def _frames(self, entry: Entry) -> int:
@@ -246,7 +246,7 @@ class Bench:
             if str(error) not in self.problems:
                 self.problems.append(str(error))
             return None
-        made = Recording(heard(seen.sound), self.head.space.encode(seen.track).values)
+        made = Recording(frame_features(seen.sound), self.head.space.encode(seen.track).values)
         kept.parent.mkdir(exist_ok=True)
         with replacing(kept, force=True) as part, part.open("wb") as file:
             np.savez_compressed(file, sound=made.sound, motion=made.motion)

@@ -21,13 +21,13 @@ MAX_CANDIDATES: Final = 20_000  # bounds the memory: 80 MB
 
 @dataclass(frozen=True)
 class Recording:
-    """What was heard and how the person moved: ``sound (T, 40)`` of :func:`heard`, ``motion (T, D)``."""
+    """Audio features and motion of a recording: ``sound (T, 40)`` of :func:`frame_features`, ``motion (T, D)``."""
 
     sound: Array
     motion: Array
 
 
-def heard(samples: Array) -> Array:
+def frame_features(samples: Array) -> Array:
     """Log-mel energies per video frame ``(T, 40)``, less the recording's own mean (microphone and voice).
 
     Args:
@@ -45,7 +45,7 @@ def nearest_motion(sound: Array, recordings: Sequence[Recording]) -> Array:
     found; its motion is taken, and the pieces are cross-faded with a triangular weight.
 
     Args:
-        sound: ``(T, 40)`` of :func:`heard`.
+        sound: ``(T, 40)`` of :func:`frame_features`.
         recordings: to take from; those under a second are left out.
     Returns:
         ``(T, D)``.

@@ -62,7 +62,7 @@ def find_videos(videos: Path) -> dict[str, Path]:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def exclusively(folder: Path) -> Iterator[None]:
     """Wait until no other preprocessing works on the folder, and keep others waiting during the block.
 
     Raises:
