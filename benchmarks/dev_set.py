@@ -19,7 +19,7 @@ from mssync.speech.logmel import log_mel
 from mssync.timing import SAMPLES_PER_FRAME
 from mssync.training.data.clips import load_clip
 from mssync.training.data.index import Record, read_report
-from mssync.training.data.listing import Entry, read_list
+from mssync.training.data.listing import NATURAL, Entry, read_list
 
 Take = Callable[[Array, int], Motion]
 
@@ -50,12 +50,20 @@ class Person:
     @property
     def presenter(self) -> bool:
         """Someone who moves the head as people do."""
-        return self.entry.family == "presenter"
+        return self.entry.role == NATURAL
 
     @cached_property
     def mel(self) -> Array:
         """The features of judges, ``(4 T, 40)``."""
         return log_mel(self.sound)
+
+
+def list_with_roles(path: Path) -> list[Entry]:
+    """The list of clips; it must say who moves as people do."""
+    entries = read_list(path)
+    if not any(e.role == NATURAL for e in entries):
+        raise SystemExit(f"{path} has no clip of the role {NATURAL}; add a column `role` (benchmarks/add_roles.py).")
+    return entries
 
 
 def usable(record: Record | None) -> bool:
@@ -68,7 +76,7 @@ def dev_people(clips: Path, videos: Path, listing: Path) -> list[Person]:
     records = read_report(clips)
     return [
         person(e, clips, videos, records[e.name])
-        for e in read_list(listing)
+        for e in list_with_roles(listing)
         if e.split == "dev" and usable(records.get(e.name))
     ]
 

@@ -3,7 +3,7 @@
     python -m pip install '.[eval]'
     python benchmarks/evaluate_speed.py VIDEOS --list clips.csv --workers 2
 
-Every dev video of a family (the presenters, unless another is named) is evaluated as generated and as reference, so
+Every dev video of a role (`natural`, unless another is named) is evaluated as generated and as reference, so
 each second of it counts twice, as it does for a user. The time covers everything from starting the processes to the
 finished numbers, but not the HTML page.
 """
@@ -16,11 +16,12 @@ import time
 from pathlib import Path
 
 from common import show
+from dev_set import list_with_roles
 
 from mssync.evaluation.results.systems import GENERATED
 from mssync.evaluation.run.runner import run
 from mssync.evaluation.run.suite import Item, Settings
-from mssync.training.data.listing import read_list
+from mssync.training.data.listing import NATURAL
 
 
 def main() -> None:
@@ -28,10 +29,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("videos", type=Path)
     parser.add_argument("--list", type=Path, required=True)
-    parser.add_argument("--family", default="presenter")
+    parser.add_argument("--role", default=NATURAL)
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args()
-    entries = [e for e in read_list(args.list) if e.split == "dev" and e.family == args.family]
+    entries = [e for e in list_with_roles(args.list) if e.split == "dev" and e.role == args.role]
     paths = [next(args.videos.glob(e.name + ".*")) for e in entries]
     items = [Item(path.stem, {GENERATED: path}, path) for path in paths]
     with tempfile.TemporaryDirectory(prefix="mssync-") as parts:

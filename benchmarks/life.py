@@ -78,7 +78,7 @@ def windows(people: Sequence[Person], made: Sequence[Motion]) -> dict[str, float
 def blinking(people: list[Person], takes: list[list[Motion]]) -> dict[str, Any]:
     """Rate and duration against people's middle half, share of blinks in pauses against chance; presenters and others
     who look about naturally."""
-    natural = [i for i, p in enumerate(people) if p.entry.family != "grid"]
+    natural = [i for i, p in enumerate(people) if p.entry.role != "read"]
     real = [find(people[i], people[i].motion) for i in natural]
     made = [find(people[i], m) for i in natural for m in takes[i]]
     out: dict[str, Any] = {}

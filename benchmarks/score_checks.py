@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 from common import RESULTS, machine
+from dev_set import list_with_roles
 from marks import percent, real_footage, usable
 from numpy.typing import NDArray
 from rich.console import Console
@@ -37,7 +38,7 @@ from mssync.motion.syncers import SyncCurve, SyncerPyramid
 from mssync.speech.logmel import log_mel
 from mssync.timing import FPS
 from mssync.training.data.index import read_report
-from mssync.training.data.listing import read_list
+from mssync.training.data.listing import NATURAL
 
 Array64 = NDArray[np.float64]
 Scores = dict[str, Score]
@@ -58,9 +59,9 @@ def main() -> None:
     parser.add_argument("--list", type=Path, required=True)
     args = parser.parse_args()
     records = read_report(args.clips)
-    entries = [e for e in read_list(args.list) if e.split == "dev" and usable(records.get(e.name))]
+    entries = [e for e in list_with_roles(args.list) if e.split == "dev" and usable(records.get(e.name))]
     real = {e.name: real_footage(e, args.clips, args.videos, records[e.name]) for e in entries}
-    families = {e.name: e.family for e in entries}
+    roles = {e.name: e.role for e in entries}
     judge = SyncerPyramid.load()
     videos = {name: sync.embedded(seen, judge) for name, seen in real.items()}
     facts = {
@@ -70,8 +71,8 @@ def main() -> None:
         "judge": judge_check(judge, videos),
         "delay": delay_check(judge, real),
         "head motion": head_check(real),
-        "order": order_check(judge, real, families),
-        "encoding": encoding_check(real, families),
+        "order": order_check(judge, real, roles),
+        "encoding": encoding_check(real, roles),
     }
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / "score_checks.json").write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
@@ -195,7 +196,7 @@ def outside(value: float, score: Score) -> bool:
 # ---- real, shuffled, still ----------------------------------------------------------------------------------------
 
 
-def order_check(judge: SyncerPyramid, real: Mapping[str, Footage], families: Mapping[str, str]) -> dict[str, Any]:
+def order_check(judge: SyncerPyramid, real: Mapping[str, Footage], roles: Mapping[str, str]) -> dict[str, Any]:
     """Median scores of real footage, of the same with another clip's sound, and of one frame held.
 
     Each pair of columns is taken over the clips in which both were run.
@@ -208,7 +209,7 @@ def order_check(judge: SyncerPyramid, real: Mapping[str, Footage], families: Map
     out: dict[str, Any] = {}
     rows: dict[str, list[list[Score]]] = {}
     for name in names:
-        partner = another(name, names, real, families)
+        partner = another(name, names, real, roles)
         kinds = (real[name], shuffled(real[name], real[partner]), held(real[name]))
         found = [
             keyed([*sync.scores(sync.embedded(k, judge), judge), *articulation.scores(k, None), *silence.scores(k),
@@ -235,11 +236,11 @@ def order_check(judge: SyncerPyramid, real: Mapping[str, Footage], families: Map
     return out
 
 
-def another(name: str, names: Sequence[str], real: Mapping[str, Footage], families: Mapping[str, str]) -> str:
+def another(name: str, names: Sequence[str], real: Mapping[str, Footage], roles: Mapping[str, str]) -> str:
     """The next clip of the same kind of talk, by another speaker where there is one."""
     at = names.index(name)
     later = [*names[at + 1 :], *names[:at]]
-    alike = [n for n in later if families[n] == families[name] and Path(n).parent != Path(name).parent]
+    alike = [n for n in later if roles[n] == roles[name] and Path(n).parent != Path(name).parent]
     return (alike or later)[0]
 
 
@@ -258,10 +259,10 @@ def better(real: Score, other: Score) -> bool | None:
 # ---- compression --------------------------------------------------------------------------------------------------
 
 
-def encoding_check(real: Mapping[str, Footage], families: Mapping[str, str]) -> dict[str, Any]:
+def encoding_check(real: Mapping[str, Footage], roles: Mapping[str, str]) -> dict[str, Any]:
     """All quick scores of four clips encoded again: by how much of half its interval does each move?"""
-    names = [n for n in real if families[n] == "grid"][:2]
-    names += sorted((n for n in real if families[n] == "presenter"), key=lambda n: len(real[n]))[:2]
+    names = [n for n in real if roles[n] != NATURAL][:2]
+    names += sorted((n for n in real if roles[n] == NATURAL), key=lambda n: len(real[n]))[:2]
     tracker = FaceTracker(threads=1)
     found: dict[str, list[Scores]] = {title: [] for title in ENCODINGS}
     with tempfile.TemporaryDirectory(prefix="mssync-") as folder:

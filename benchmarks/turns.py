@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 import skimage.data
 from common import demo_photo, show
+from dev_set import list_with_roles
 
 from mssync.arrays import Array64, Rgb
 from mssync.evaluation.footage import pinned_space
@@ -31,7 +32,6 @@ from mssync.motion.mesh import MeshSpace
 from mssync.render.relief import with_relief
 from mssync.render.warp import WarpRenderer
 from mssync.training.data.clips import load_points
-from mssync.training.data.listing import read_list
 
 EYES = [*EYE_CORNERS_LEFT, *EYE_CORNERS_RIGHT]
 ANGLES = (-15, -10, -5, 0, 5, 10, 15)
@@ -68,9 +68,9 @@ def fit_turning(clips: Path, listing: Path, write: Path | None) -> None:
     space = pinned_space()
     total, weights, rigid_total = np.zeros((2, POINTS, 3)), np.zeros(2), np.zeros((2, POINTS, 3))
     gains = []
-    for entry in read_list(listing):
+    for entry in list_with_roles(listing):
         path = clips / "points" / (entry.name + ".npz")
-        if entry.split != "train" or entry.family == "grid" or not path.exists():
+        if entry.split != "train" or entry.role == "read" or not path.exists():
             continue
         track = load_points(path).track
         if track.valid.sum() < FEWEST:

@@ -21,8 +21,8 @@ from mssync.motion.mesh import MeshSpace
 from mssync.motion.spaces import load_mesh
 
 _CLIPS: Final = (
-    ("path", "split", "family", "speaker"), ("a.mp4", "train", "presenter", "p1"), ("b.mp4", "train", "grid", "p2"),
-    ("sub/c.mp4", "dev", "presenter", "p3"),
+    ("path", "split", "family", "speaker"), ("a.mp4", "train", "natural", "p1"), ("b.mp4", "train", "read", "p2"),
+    ("sub/c.mp4", "dev", "natural", "p3"),
 )  # fmt: skip
 _NET: Final = {
     "channels": 8, "width": 16, "hidden": 8, "branch": 12, "window": 8, "style_noise": 2, "noise": 2,
@@ -30,7 +30,7 @@ _NET: Final = {
 _RECIPE: Final[dict[str, Any]] = {
     "name": "x", "release": "1", "seed": 0, "steps": 4, "batch": 2, "frames": 32, "warm_max": 4, "carry": 0,
     "save_every": 2,
-    "dev_every": 4, "sample_every": 0, "roles": {"presenter": 0.5, "grid": 0.5}, "lr": 0.001, "betas": [0.9, 0.99],
+    "dev_every": 4, "sample_every": 0, "roles": {"natural": 0.5, "read": 0.5}, "lr": 0.001, "betas": [0.9, 0.99],
     "skip_speakers": ["p9"], "loss": {"adversarial_from": 1, "velocity": 0.1},
     "discriminator": {"width": 8, "hidden": 6},
     "closure": {"steps": 3, "width": 8}, "net": _NET,
@@ -121,9 +121,9 @@ def _read_clips(folder: Path) -> None:
     from mssync.training.data.samples import load_samples
 
     entries = [
-        Entry("a", "train", "presenter", "p1"),
-        Entry("b", "train", "grid", "p2"),
-        Entry("sub/c", "dev", "grid", "p3"),
+        Entry("a", "train", "natural", "p1"),
+        Entry("b", "train", "read", "p2"),
+        Entry("sub/c", "dev", "read", "p3"),
     ]
     train, dev = load_samples(_space(), folder, entries, mirror=True)
     assert train and dev
@@ -170,7 +170,7 @@ def _trainer(folder: Path) -> Any:
     rng, n = np.random.default_rng(0), 200
     samples = [
         Sample(
-            Entry(f"c{i}", "train", ("presenter", "grid")[i % 2], f"p{i}"),
+            Entry(f"c{i}", "train", ("natural", "read")[i % 2], f"p{i}"),
             rng.normal(0, 0.1, (n, len(_space().names))).astype(np.float32),
             rng.normal(0, 1, (4 * n, 26)).astype(np.float32),
             rng.random(n).astype(np.float32), np.ones(n, np.bool_), np.array([-4.8, -2.9], np.float32),
