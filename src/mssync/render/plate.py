@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ _NOTHING = 0.02  # share of the person below which a pixel is background
 _UNSEEN, _EVEN = 2.0, 12.0  # levels that nobody sees, and that the wall may change for a line on it to be seen
 _OWN_SPREAD, _LEAST_ROUGH = 20.0, 3.0  # levels by which colours of hair, and of an even wall, are uncertain
 _FAINT = 64  # of 255: less of the person than this is a line at its edge
+_SOFTER = (0.005, 0.02, 0.06)  # of the picture's side: depths in the hole between which what is made up grows soft
 _REACH = 4  # pixels around each that in-painting takes its colours from
 
 
@@ -50,7 +52,13 @@ def background_plate(rgb: Rgb, hole: Mask) -> Rgb:
     filled = [
         np.asarray(cv2.inpaint(x, hole.astype(np.uint8), _REACH, cv2.INPAINT_TELEA), np.float32) for x in channels
     ]
-    return np.where(hole[..., None], np.round(np.stack(filled, -1) / 256), rgb).astype(np.uint8)
+    out = np.stack(filled, -1) / np.float32(256)
+    # It carries what stands at the rim inwards in streaks: the farther in, the softer.
+    depth = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3) / max(hole.shape)
+    for start, end in itertools.pairwise(_SOFTER):
+        soft = cv2.GaussianBlur(out, (0, 0), 0.3 * end * max(hole.shape))
+        out += (soft - out) * np.clip((depth - start) / (end - start), 0, 1)[..., None]
+    return np.where(hole[..., None], np.round(out), rgb).astype(np.uint8)
 
 
 def take_apart(rgb: Rgb, alpha: Array, halo: float) -> Layers:
@@ -75,7 +83,8 @@ def take_apart(rgb: Rgb, alpha: Array, halo: float) -> Layers:
     seen = np.abs(line).max(-1)
     span = np.where(line > 0, 255.0 - behind[rim], behind[rim])
     least = (np.abs(line) / np.maximum(span, 1)).max(-1)  # with less of it no colour could draw the line
-    least = np.where((seen > _UNSEEN) & (seen > rough[rim]), np.ceil(255 * np.minimum(least, 1)), 0)
+    least = np.minimum(np.ceil(255 * least), fine[rim] + _FAINT)
+    least = np.where((seen > _UNSEEN) & (seen > rough[rim]), np.minimum(least, 255), 0)
     fine[rim] = np.maximum(fine[rim], least)
     hole, soft = fine > 0, (fine > 0) & (fine < 255)
     colours = np.where((fine == 255)[..., None], rgb, near)
@@ -108,7 +117,7 @@ def _unknown_parts(rgb: Rgb, alpha: Array, hole: Mask) -> tuple[Rgb, Rgb, Array]
     parts: list[NDArray[Any]] = [
         np.round(255 * near),
         background_plate(small, hole),
-        _roughness(small, ~hole, 0.02 * max(size)),
+        _roughness(small, ~hole, max(4.0, 0.02 * max(size))),
     ]
     if scale < 1.0:
         parts = [np.asarray(cv2.resize(x, (w, h), interpolation=cv2.INTER_LINEAR)) for x in parts]
@@ -116,15 +125,19 @@ def _unknown_parts(rgb: Rgb, alpha: Array, hole: Mask) -> tuple[Rgb, Rgb, Array]
 
 
 def _roughness(rgb: Rgb, known: Mask, reach: float) -> Array:
-    """How much the known part of a picture changes within a reach of every pixel ``(H, W)``, levels."""
-    picture, weight = rgb.astype(np.float32), known.astype(np.float32)
+    """How much the known part of a picture changes from place to place near every pixel ``(H, W)``, levels.
 
-    def mean(x: Array) -> Array:
-        return np.asarray(cv2.GaussianBlur(x, (0, 0), reach), np.float32)
+    A wall that slowly grows darker is even.
+    """
+    weight = known.astype(np.float32)[..., None]
 
-    share = mean(weight)[..., None] + 1e-4
-    spread = mean(picture**2 * weight[..., None]) / share - (mean(picture * weight[..., None]) / share) ** 2
-    return np.asarray(np.sqrt(np.maximum(spread.mean(-1), 0) + _LEAST_ROUGH**2), np.float32)
+    def mean(x: Array, sigma: float) -> Array:
+        share = cv2.GaussianBlur(weight, (0, 0), sigma)[..., None] + 1e-4
+        return np.asarray(cv2.GaussianBlur(x * weight, (0, 0), sigma), np.float32) / share
+
+    picture = rgb.astype(np.float32)
+    spread = mean((picture - mean(picture, 0.3 * reach)) ** 2, reach)
+    return np.asarray(np.sqrt(spread.mean(-1) + _LEAST_ROUGH**2), np.float32)
 
 
 def fill_smoothly(picture: Array, known: Mask) -> Array:

@@ -56,7 +56,8 @@ class Scene:
         matte: ``(H, W)`` uint8 share of the person, known inside ``near`` and 0 elsewhere.
         near: x0, y0, x1, y1 of the head-and-shoulders crop the matte was found in.
         box: x0, y0, x1, y1 of the region that is drawn; everything else is the photo.
-        person: ``(h, w, 4)`` uint8 colours of the person, extended beyond the edge, and matte, of the region.
+        person: ``(h, w, 4)`` uint8 colours of the person times the matte, and matte, of the region: so that what lies
+            between two pixels is mixed as light is.
         plate: ``(h, w, 3)`` uint8 background of the region.
         mesh, field, eyes, mouth: the movable parts, in region pixels.
         turning: what the face's points do beyond a rigid turn.
@@ -133,20 +134,22 @@ class WarpRenderer:
     def region(self, scene: Scene, controls: Controls) -> Rgb:
         """The part of a frame that is drawn, ``scene.box`` of the picture."""
         drawn, alpha = self._person(scene, controls)
-        weight = alpha.astype(np.float32) * np.float32(1 / 255)
-        return np.asarray(cv2.blendLinear(drawn, scene.plate, weight, 1 - weight), np.uint8)
+        rest = cv2.cvtColor(cv2.bitwise_not(alpha), cv2.COLOR_GRAY2RGB)
+        return np.asarray(cv2.add(drawn, cv2.multiply(scene.plate, rest, scale=1 / 255)), np.uint8)
 
     def render_rgba(self, scene: Scene, controls: Controls) -> Rgb:
         """One frame ``(H, W, 4)`` uint8 of the person alone, straight (not premultiplied) alpha."""
         drawn, alpha = self._person(scene, controls)
         x0, y0, x1, y1 = scene.box
         out = np.dstack([scene.photo, scene.whole_matte])
-        out[y0:y1, x0:x1, :3] = drawn
+        # Straight colours from premultiplied ones.
+        share = np.maximum(cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB), 1)
+        out[y0:y1, x0:x1, :3] = cv2.divide(drawn, share, scale=255)
         out[y0:y1, x0:x1, 3] = alpha
         return out
 
     def _person(self, scene: Scene, controls: Controls) -> tuple[Rgb, Rgb]:
-        """Colours ``(h, w, 3)`` and matte ``(h, w)`` of the moved person in the region."""
+        """Colours ``(h, w, 3)``, premultiplied, and matte ``(h, w)`` of the moved person in the region."""
         points, rigid = _to_region(controls, scene.box)
         points[:, :2] += scene.turning.offsets(rigid, points[list(OUTER_EYE_CORNERS), :2])
         points[:, :2] -= np.outer(too_deep(scene.mesh.source), rigid[:2, 2])
@@ -185,7 +188,9 @@ def _build(rgb: Rgb, matte: Rgb, near: Box, box: Box, ends: Box, points: Array) 
     size = (x1 - x0, y1 - y0)
     layers = take_apart(cut, alpha, _HALO * height)
     matte[y0:y1, x0:x1] = layers.alpha
-    person = np.dstack([lips_for_hole(layers.colours, local), layers.alpha])
+    colours = lips_for_hole(layers.colours, local)
+    share = cv2.cvtColor(layers.alpha, cv2.COLOR_GRAY2RGB)
+    person = np.dstack([cv2.multiply(colours, share, scale=1 / 255), layers.alpha])
     fade = (x0 > ends[0], y0 > ends[1], x1 < ends[2], y1 < ends[3])
     step, wide = drawing_steps(height)
     field = head_field(local, size, wide, fade)
