@@ -22,6 +22,8 @@ SHOWN_PROBLEMS = 20  # of videos that were skipped
 
 
 class Suite(StrEnum):
+    """How thoroughly an evaluation looks."""
+
     quick = "quick"
     full = "full"
 

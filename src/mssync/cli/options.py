@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 
 class Background(StrEnum):
+    """What stands behind the person."""
+
     keep = "keep"
     none = "none"
 

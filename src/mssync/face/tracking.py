@@ -130,11 +130,15 @@ class Track:
 
 
 class Tracker(Protocol):
-    """What the rest of mssync needs from a face tracker."""
+    """A face tracker, as the other rooms use one."""
 
-    def detect(self, rgb: Rgb, max_faces: int = 16) -> list[Face]: ...
+    def detect(self, rgb: Rgb, max_faces: int = 16) -> list[Face]:
+        """The faces of a picture, the largest first."""
+        ...
 
-    def track(self, frames: Iterable[tuple[float, Rgb]]) -> Track: ...
+    def track(self, frames: Iterable[tuple[float, Rgb]]) -> Track:
+        """The face through (time in seconds, frame) pairs."""
+        ...
 
 
 class FaceTracker:

@@ -33,6 +33,7 @@ class ClosureNet(nn.Module):
         )  # fmt: skip
 
     def forward(self, sound: Tensor) -> Tensor:
+        """Windows of features to logits, see the class."""
         out: Tensor = self.net(sound.transpose(1, 2))
         return out
 
