@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
+from mssync.motion.columns import Groups, mesh_columns
 from mssync.motion.generator import CLOSURE_SLOPE, MotionGenerator
+from mssync.motion.options import MotionOptions
+from mssync.motion.stages import Setting, stages_of
+from mssync.motion.stream import MotionStream
 from mssync.nets.closure import STEPS_BEFORE, WINDOW, ClosureNet, cut_windows
 from mssync.nets.generator import Generator, GeneratorShape
 from mssync.timing import BLOCK_FRAMES, CONTEXT_FRAMES, LOOKAHEAD_FRAMES, STEPS_PER_FRAME
+from mssync.training.config import NetConfig
 from mssync.training.export import TOLERANCE, compare, export_graphs
 
 SMALL = GeneratorShape(motion=11, channels=16, width=24, hidden=12, branch=20, window=6, style=4, noise=3)
@@ -74,6 +81,50 @@ def test_pose_t_is_made_of_the_audio_at_the_start_of_frame_t_plus_one(net: Gener
     poses, _ = net.rollout(net.start(1), rows, torch.zeros(1, 16, SMALL.style + SMALL.noise))
     (grad,) = torch.autograd.grad(poses[:, 7].square().sum(), rows)
     assert grad.abs().sum((0, 2, 3)).nonzero()[:, 0].tolist() == list(range(8))
+
+
+@pytest.mark.parametrize(("context", "lookahead", "block"), [(48, 12, 16), (56, 4, 8), (64, 0, 8), (96, 20, 8)])
+def test_other_clocks(context: int, lookahead: int, block: int, tmp_path: Path) -> None:
+    """Blocks equal the whole, nothing beyond the look-ahead is heard, and the runtime takes the clock as it is."""
+    shape = replace(SMALL, context=context, lookahead=lookahead, block=block)
+    torch.manual_seed(0)
+    net = Generator(shape).eval()
+    frames = 4 * block
+    sound = torch.randn(1, STEPS_PER_FRAME * (context + frames + lookahead), SMALL.bands).requires_grad_()
+    whole = net.sound(sound)
+    for start in range(0, frames, block):
+        part = net.sound(sound[:, STEPS_PER_FRAME * start :][:, : shape.timing.steps])
+        assert torch.allclose(part, whole[:, start : start + block], atol=1e-6)
+    for t in (0, 5, frames - 1):
+        (grad,) = torch.autograd.grad(whole[:, t].square().mul(PROBE).sum(), sound, retain_graph=True)
+        heard = grad.abs().sum((0, 2)).nonzero()[:, 0]
+        assert int(heard.min()) >= 0 and int(heard.max()) < STEPS_PER_FRAME * (context + t + 1 + lookahead)
+    export_graphs(net, ClosureNet(SMALL.bands, 8).eval(), tmp_path)
+    manifest = {
+        "shape": shape.as_dict(), "scales": [1.0] * shape.motion, "style": {"default": [0.3, -0.2]},
+        "closure": {"thresholds": [0.5, 0.5]},
+    }  # fmt: skip
+    assert compare(net, tmp_path, manifest) < TOLERANCE
+    voice = 0.1 * np.random.default_rng(0).standard_normal(16000).astype(np.float32)
+    made = []
+    for chunk in (999, 16000):
+        setting = Setting(Groups.of(mesh_columns(0)), {}, MotionOptions())
+        stream = MotionStream(
+            MotionGenerator(tmp_path, manifest), stages_of(["head_smoothing", "closures"], setting), 0
+        )
+        parts = [stream.push(voice[i : i + chunk]) for i in range(0, len(voice), chunk)]
+        made.append(np.concatenate([*parts, stream.flush()]))
+    assert made[0].shape == (25, shape.motion) and np.abs(made[0] - made[1]).max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    "clock", [{"context": 40}, {"context": 50}, {"block": 4}, {"lookahead": 4}, {"context": 56, "lookahead": 0}]
+)
+def test_clocks_on_which_the_encoder_cannot_work(clock: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="context"):
+        replace(SMALL, **clock)
+    with pytest.raises(ValidationError):
+        NetConfig(**clock)
 
 
 def test_each_level_hears_farther_back(net: Generator) -> None:

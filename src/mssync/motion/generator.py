@@ -137,8 +137,10 @@ class MotionGenerator:
         """
         if self._closure is None:
             return np.zeros(self.timing.block, np.float32)
-        # And one frame on each side, for the way into and out of a closure.
-        frames = np.arange(-1, self.timing.block + 1)
+        # And one frame on each side, for the way into and out of a closure. Where the look-ahead is shorter than what
+        # the net hears after a frame, closures come late rather than never.
+        after = -(-(CLOSURE_STEPS - CLOSURE_BEFORE) // STEPS_PER_FRAME)
+        frames = np.arange(-1, self.timing.block + 1) - max(0, after + 1 - self.timing.lookahead)
         first = STEPS_PER_FRAME * (self.timing.context + frames) - CLOSURE_BEFORE
         logit = self._closure.run({"sound": sound[first[:, None] + np.arange(CLOSURE_STEPS)]})[0]
         above = (logit - self._touching).max(1)

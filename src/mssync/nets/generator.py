@@ -19,11 +19,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mssync.timing import CONTEXT_FRAMES, LEVELS, LOOKAHEAD_FRAMES, STEPS_PER_FRAME
+from mssync.timing import BLOCK_FRAMES, CONTEXT_FRAMES, LEVELS, LOOKAHEAD_FRAMES, STEPS_PER_FRAME, Timing
 
 POSE_CLAMP: Final = 8.0
 """Largest absolute pose in units of the training data's spread: far outside real motion."""
-HEAD_COLUMNS: Final = 6
+COARSEST: Final = 2 ** (LEVELS - 1)
+"""Frames per sample of the coarsest level."""
+AHEAD: Final = 4
+"""Frames after its own that level 0 sees, beside the one that row t of the levels is ahead of pose t."""
+DEEPEST: Final = 48
+"""Frames before a frame that its coarsest level sees."""
 RENAMED: Final = {"leak": "decay"}  # sizes in manifests and checkpoints of older versions
 
 
@@ -41,6 +46,10 @@ class GeneratorShape:
         window: past steps that attention sees.
         style: conditioning columns, constant over a clip.
         noise: fresh noise columns per frame.
+        head: how many columns are the head's, the first ones; 0 in a motion space without a head.
+        context, lookahead: frames of features before and after a block that the encoder takes. With a look-ahead below
+            twelve frames the coarser levels are taken that much earlier, and the context must be the longer.
+        block: frames made at a time.
         decay: thousandths by which every column but the head's decays towards rest in each frame. Without it, columns
             that no loss holds drift over minutes; the net learns to counteract it where it should.
         sigmoid: 1: masks of the branches are independent (sigmoid); 0: they sum to one over the branches (softmax).
@@ -57,6 +66,32 @@ class GeneratorShape:
     noise: int = 8
     decay: int = 0
     sigmoid: int = 0
+    head: int = 6
+    context: int = CONTEXT_FRAMES
+    lookahead: int = LOOKAHEAD_FRAMES
+    block: int = BLOCK_FRAMES
+
+    def __post_init__(self) -> None:
+        """Refuse a clock on which the encoder cannot work.
+
+        Raises:
+            ValueError: it is one.
+        """
+        if self.context % COARSEST or self.block % COARSEST or self.block < COARSEST or self.lookahead < 0:
+            raise ValueError(f"context and block must be multiples of {COARSEST} frames, and lookahead not negative")
+        least = DEEPEST - 1 + self.delay(LEVELS - 1)
+        if self.context < least:
+            raise ValueError(f"context must be at least {least} frames with a lookahead of {self.lookahead}")
+
+    def delay(self, level: int) -> int:
+        """Frames by which a level is taken earlier than its frame, for want of look-ahead."""
+        next_sample = 2**level if level else 0  # a level is interpolated between two of its samples
+        return max(0, AHEAD + next_sample - self.lookahead)
+
+    @property
+    def timing(self) -> Timing:
+        """Context, look-ahead and block."""
+        return Timing(self.context, self.lookahead, self.block)
 
     @staticmethod
     def of(values: Mapping[str, int]) -> GeneratorShape:
@@ -107,13 +142,13 @@ class _ChannelNorm(nn.Module):
 class SoundEncoder(nn.Module):
     """Log filterbank features to four levels at frame rate.
 
-    All convolutions are unpadded: the caller supplies ``CONTEXT_FRAMES`` before and ``LOOKAHEAD_FRAMES`` after the
+    All convolutions are unpadded: the caller supplies the shape's ``context`` before and its ``lookahead`` after the
     block, so the same frames come out whatever the block.
     """
 
     def __init__(self, shape: GeneratorShape) -> None:
         super().__init__()
-        c = shape.channels
+        self.shape, c = shape, shape.channels
         self.base = nn.Sequential(
             _InvertedResidual(shape.bands, 64, 1),
             _InvertedResidual(64, 96, 2),
@@ -123,12 +158,14 @@ class SoundEncoder(nn.Module):
         self.coarser = nn.ModuleList(_Coarser(c) for _ in range(LEVELS - 1))
 
     def forward(self, sound: Tensor) -> Tensor:
-        """``(B, 4 (48 + N + 12), bands)`` with N a multiple of 8 -> ``(B, N, levels, C)``.
+        """``(B, 4 (context + N + lookahead), bands)`` with N a multiple of 8 -> ``(B, N, levels, C)``.
 
-        Row t holds the levels at the start of frame t + 1, and pose t of a rollout is made of it: one frame more of
-        look-ahead than in the paper, where pose t + 1 is made of audio t + 1.
+        Row t holds the levels at the start of frame t + 1 (earlier by :meth:`GeneratorShape.delay` where the look-ahead
+        is short), and pose t of a rollout is made of it: one frame more of look-ahead than in the paper, where pose
+        t + 1 is made of audio t + 1.
         """
-        n = sound.shape[1] // STEPS_PER_FRAME - CONTEXT_FRAMES - LOOKAHEAD_FRAMES
+        s = self.shape
+        n = sound.shape[1] // STEPS_PER_FRAME - s.context - s.lookahead
         # Column j of level 0 sees steps 4j .. 4j+24: it stands for frame j + 3.
         x = self.base(sound.transpose(1, 2))
         first = 3
@@ -139,7 +176,7 @@ class SoundEncoder(nn.Module):
                 x = self.coarser[level - 1](x[..., drop:])
                 # Column m of the level below's slice, 7 wide, stands for its last member's frame.
                 first = (first + drop + 6) // 2
-            outs.append(_at_frames(x, first, level, CONTEXT_FRAMES + 1, n))
+            outs.append(_at_frames(x, first, level, s.context + 1 - s.delay(level), n))
         return torch.stack(outs, 2)
 
 
@@ -200,7 +237,7 @@ class StepNet(nn.Module):
         self.b3 = nn.Parameter(torch.zeros(branches, 1, 2 * s.motion))
         self.out = nn.Linear(branches * s.motion, s.motion)
         self.register_buffer("keep", torch.ones(s.motion), persistent=False)
-        self.keep[HEAD_COLUMNS:] -= s.decay / 1000
+        self.keep[s.head :] -= s.decay / 1000
         with torch.no_grad():
             self.out.weight.mul_(0.1)
             self.out.bias.zero_()

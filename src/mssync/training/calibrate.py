@@ -85,10 +85,19 @@ def calibrate(
     return out
 
 
-def head_gain(made: Sequence[Array], real: Sequence[Sample], space: MotionSpace) -> Array:
-    """Factor per head column ``(6,)``, medians over clips: of motion that went through all stages without one."""
+def head_gain(
+    made: Sequence[Array], real: Sequence[Sample], space: MotionSpace, stages: Sequence[str] | None = None
+) -> Array:
+    """Factor per head column ``(6,)``, medians over clips: of motion that went through the stages without one.
+
+    Args:
+        made, real: clip by clip.
+        space: of the motion.
+        stages: names; None: all of the space's that the head goes through.
+    """
     head, ratios = space.groups.head, []
-    stages = [n for n in space.stages if STAGES[n].needs in ("", HeadGain.needs)]
+    if stages is None:
+        stages = [n for n in space.stages if STAGES[n].needs in ("", HeadGain.needs)]
     alone = {HeadGain.needs: np.ones(width(head))}
     for m, s in zip(made, real, strict=True):
         # The way in from the photo's own pose is no motion of the net's.

@@ -69,6 +69,15 @@ class NetConfig(_Strict):
     noise: int = Field(8, ge=1, le=256)
     decay: int = Field(20, ge=0, lt=1000)
     masks: Literal["softmax", "sigmoid"] = "softmax"
+    context: int = Field(48, ge=48, le=1024, multiple_of=8)
+    lookahead: int = Field(12, ge=0, le=256)
+    block: int = Field(8, ge=8, le=256, multiple_of=8)
+
+    @model_validator(mode="after")
+    def _hears(self) -> Self:
+        if self.context < (least := 59 - min(self.lookahead, 12)):
+            raise ValueError(f"context must be at least {least} frames with a lookahead of {self.lookahead}")
+        return self
 
 
 class LossConfig(_Strict):

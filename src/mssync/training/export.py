@@ -29,7 +29,6 @@ from mssync.nets.syncer import Syncer
 from mssync.schema import Unsound
 from mssync.sessions import open_session
 from mssync.texts import clean
-from mssync.timing import BLOCK_FRAMES, CONTEXT_FRAMES, LOOKAHEAD_FRAMES, STEPS_PER_FRAME
 from mssync.training.card import model_card
 from mssync.training.checkpoint import ANEW, foreign, load_checkpoint, load_json
 from mssync.training.init import MEASURED, Start, load_run
@@ -127,8 +126,7 @@ def _name(text: str, what: str) -> str:
 def export_graphs(net: Generator, closures: ClosureNet, out: Path) -> None:
     """Write ``sound.onnx``, ``step.onnx`` and ``closure.onnx``, weights inside the files."""
     s = net.shape
-    frames = CONTEXT_FRAMES + BLOCK_FRAMES + LOOKAHEAD_FRAMES
-    sound = torch.zeros(1, STEPS_PER_FRAME * frames, s.bands)
+    sound = torch.zeros(1, s.timing.steps, s.bands)
     _export(net.sound, (sound,), out / "sound.onnx", ["sound"], ["levels"])
     state = net.start(1)
     args = (
@@ -137,7 +135,7 @@ def export_graphs(net: Generator, closures: ClosureNet, out: Path) -> None:
     )  # fmt: skip
     names = ["pose", "velocity", "keys", "values", "mask", "sound", "extra"]
     _export(net.step, args, out / "step.onnx", names, ["next_pose", "next_velocity", "next_keys", "next_values"])
-    heard = torch.zeros(BLOCK_FRAMES, WINDOW, s.bands)
+    heard = torch.zeros(s.block, WINDOW, s.bands)
     _export(closures, (heard,), out / "closure.onnx", ["sound"], ["logits"], dynamic=True)
 
 
@@ -205,15 +203,14 @@ def compare(net: Generator, folder: Path, manifest: dict[str, Any], seed: int = 
     """Largest absolute difference over one block of random sound, in normalised units."""
     runtime = MotionGenerator(folder, manifest)
     rng = np.random.default_rng(seed)
-    frames = CONTEXT_FRAMES + BLOCK_FRAMES + LOOKAHEAD_FRAMES
-    sound = rng.standard_normal((STEPS_PER_FRAME * frames, net.shape.bands)).astype(np.float32)
+    sound = rng.standard_normal((net.shape.timing.steps, net.shape.bands)).astype(np.float32)
     start = runtime.start(seed)
     _, rows = runtime.block(start, sound)
-    white = runtime.start(seed).rng.standard_normal((BLOCK_FRAMES, net.shape.noise)).astype(np.float32)
+    white = runtime.start(seed).rng.standard_normal((net.shape.block, net.shape.noise)).astype(np.float32)
     noise, _ = smooth(white, start.noise)
     with torch.no_grad():
         levels = net.sound(torch.as_tensor(sound)[None])
-        extra = torch.as_tensor(np.concatenate([np.repeat(start.style, BLOCK_FRAMES, 0), noise], 1))[None]
+        extra = torch.as_tensor(np.concatenate([np.repeat(start.style, net.shape.block, 0), noise], 1))[None]
         state = RolloutState(*(torch.as_tensor(getattr(start, n)) for n in NETWORK_STATE))
         real, _ = net.rollout(state, levels, extra)
     scaled = rows / np.asarray(manifest["scales"], np.float32)

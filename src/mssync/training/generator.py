@@ -19,12 +19,13 @@ from torch import Tensor
 
 from mssync.errors import InputError
 from mssync.files import make_folder
+from mssync.motion.columns import width
 from mssync.motion.noise import BURN_IN, burned_in, smooth
 from mssync.motion.space import MotionSpace
 from mssync.nets.discriminator import DiscriminatorShape, WindowDiscriminator, hinge_real_fake
 from mssync.nets.generator import Generator, GeneratorShape, RolloutState
 from mssync.speech.features import BANDS
-from mssync.timing import CONTEXT_FRAMES, LOOKAHEAD_FRAMES, STEPS_PER_FRAME
+from mssync.timing import STEPS_PER_FRAME
 from mssync.training.checkpoint import (
     adam_tensors,
     foreign,
@@ -94,7 +95,8 @@ class Trainer:
         shape = GeneratorShape(
             motion=d, bands=BANDS, channels=n.channels, width=n.width, hidden=n.hidden,
             branch=n.branch, window=n.window, style=2 + n.style_noise, noise=n.noise, decay=n.decay,
-            sigmoid=int(n.masks == "sigmoid"),
+            sigmoid=int(n.masks == "sigmoid"), head=width(space.groups.head),
+            context=n.context, lookahead=n.lookahead, block=n.block,
         )  # fmt: skip
         self.net = Generator(shape).to(self.device)
         if start:
@@ -107,7 +109,7 @@ class Trainer:
         self.critic_optimizer = torch.optim.Adam(
             self.critic.parameters(), lr=config.discriminator.lr, betas=(0.0, 0.99)
         )  # fmt: skip
-        self.sampler = Sampler(train, config.roles, config.frames, CONTEXT_FRAMES, LOOKAHEAD_FRAMES, config.seed)
+        self.sampler = Sampler(train, config.roles, config.frames, n.context, n.lookahead, config.seed)
         self.batches = self.sampler.batches(config.batch)
         self.noise = torch.Generator(device="cpu").manual_seed(config.seed + 1)
         self.augment = SoundAugment(BANDS, config.augment, NAT["bands"], self.noise)
@@ -158,7 +160,8 @@ class Trainer:
             generated, end = self.net.rollout(start, levels, extra, observed, gradient_scale=c.gradient_scale)
             nudged = observed[:b]
         self.carry = end.detached()
-        features = features[:, CONTEXT_FRAMES * STEPS_PER_FRAME : (CONTEXT_FRAMES + n) * STEPS_PER_FRAME]
+        first = self.net.shape.context
+        features = features[:, first * STEPS_PER_FRAME : (first + n) * STEPS_PER_FRAME]
         return Rollouts(generated[:b], generated[b:], reference, features, burn_in, warm_up, nudged)
 
     def _train_critic(self, rollouts: Rollouts) -> dict[str, float]:

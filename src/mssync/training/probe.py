@@ -10,7 +10,7 @@ import torch
 from mssync.arrays import Array
 from mssync.motion.noise import BURN_IN, burned_in, smooth
 from mssync.nets.generator import Generator
-from mssync.timing import BLOCK_FRAMES, CONTEXT_FRAMES, LOOKAHEAD_FRAMES, STEPS_PER_FRAME
+from mssync.timing import STEPS_PER_FRAME
 from mssync.training.data.listing import natural
 from mssync.training.data.samples import Sample
 from mssync.training.data.windows import cut
@@ -23,22 +23,23 @@ CLOSED = 0.02  # inter-ocular distances
 @torch.no_grad()
 def generate(net: Generator, scale: Array, style: Array, samples: Sequence[Sample], seed: int, frames: int) -> Array:
     """Free-running motion ``(B, frames, D)`` in the space's units from rest, one noise per seed."""
-    frames = -(-frames // BLOCK_FRAMES) * BLOCK_FRAMES
-    sound = np.stack([cut(s, 0, frames, CONTEXT_FRAMES + BLOCK_FRAMES, LOOKAHEAD_FRAMES)[1] for s in samples])
+    block = net.shape.block
+    frames = -(-frames // block) * block
+    sound = np.stack([cut(s, 0, frames, net.shape.context + block, net.shape.lookahead)[1] for s in samples])
     like = next(net.parameters())
     draw = torch.Generator().manual_seed(seed)
     b, shape = len(samples), net.shape
     fixed = torch.as_tensor(style).expand(b, -1)
     fixed = torch.cat([fixed, torch.randn(b, shape.style - len(style), generator=draw)], 1)
-    frames += BLOCK_FRAMES
+    frames += block
     white = torch.randn(BURN_IN + frames, b, shape.noise, generator=draw).numpy()
     fresh = torch.from_numpy(smooth(white[BURN_IN:], burned_in(white[:BURN_IN]))[0]).transpose(0, 1)
     extra = torch.cat([fixed[:, None].expand(-1, frames, -1), fresh], 2).to(like.device)
     levels = net.sound(torch.as_tensor(sound, device=like.device))
     # As at run time: the photo's pose is held for one block before the net is let go.
-    held = torch.zeros(b, BLOCK_FRAMES, shape.motion, device=like.device)
+    held = torch.zeros(b, block, shape.motion, device=like.device)
     made, _ = net.rollout(net.start(b), levels, extra, held)
-    return np.asarray(made[:, BLOCK_FRAMES:].cpu().numpy() * scale, np.float32)
+    return np.asarray(made[:, block:].cpu().numpy() * scale, np.float32)
 
 
 def probe_generator(
