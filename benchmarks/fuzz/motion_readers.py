@@ -53,8 +53,8 @@ def stage() -> tuple[Any, Any]:
 def _prepare_motion(folder: Path) -> None:
     names = head().space.names
     values = np.random.default_rng(0).normal(0, 0.05, (30, len(names))).astype(np.float32)
-    meta = {"model": "default 0.2", "seed": "7", "basis": head()._basis, "name": "Zoë"}
-    Motion(values, names, meta=meta).save(folder / "m.npz")
+    meta = {"model": "default 0.2", "seed": "7", "name": "Zoë"}
+    head().space.motion(values, meta).save(folder / "m.npz")
     Motion(values[:4], names, fps=30.0, meta={}).save(folder / "n.npz")
 
 
