@@ -233,7 +233,7 @@ class MotionSpace(ABC):
     kind: ClassVar[str]
     """Name of the kind of space."""
     renderer: ClassVar[str] = "warp"
-    """Name of the renderer that draws its motion (:mod:`mssync.render.renderers`)."""
+    """Name of the renderer that draws its motion."""
     stages: ClassVar[tuple[str, ...]] = ()
     """Names of what its generated motion goes through after the network (:mod:`mssync.motion.stages`)."""
     wanted: ClassVar[Mapping[str, Wanted]]
