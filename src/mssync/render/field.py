@@ -20,8 +20,8 @@ _OVAL = np.asarray(FACE_OVAL)
 _CHIN, _TOP = 152, 10
 # All lengths in face heights (forehead to chin).
 _REACH = 0.22  # how far the outline's own motion carries outwards
-_DEPTH = 0.35  # how fast the head recedes behind the outline
-_MAX_DEPTH = 0.3
+_DEPTH = 1.0  # how fast the head recedes behind the outline
+_MAX_DEPTH = 0.5
 _FLAT = 0.9  # share of the depth that is kept behind the eyes
 _NECK_START, _NECK_END = -0.3, 0.6  # along the neck, 0 = chin
 _STEPS = 8
