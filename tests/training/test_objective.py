@@ -19,10 +19,11 @@ from mssync.nets.syncer import Syncer, SyncerShape
 from mssync.training.checkpoint import load_checkpoint, save_checkpoint
 from mssync.training.config import LossConfig, SyncerConfig
 from mssync.training.data.augment import SoundAugment
+from mssync.training.data.levels import in_fold, make_level
 from mssync.training.data.listing import Entry
 from mssync.training.data.samples import Sample, clip_energy
 from mssync.training.objective import Objective, Rollouts
-from mssync.training.syncer import NAT, SyncerTrainer, in_fold, make_level
+from mssync.training.syncer import NAT, SyncerTrainer
 from mssync.training.teachers import SyncTeachers
 
 D = 43

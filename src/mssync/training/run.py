@@ -29,6 +29,7 @@ from mssync.training.closure import train_closures
 from mssync.training.config import GeneratorConfig, SyncerConfig
 from mssync.training.data.av_offsets import MIN_FRAMES, MIN_TALK
 from mssync.training.data.index import read_report
+from mssync.training.data.levels import CROWDED, in_fold, make_level
 from mssync.training.data.listing import Entry, natural
 from mssync.training.data.preprocess import load_all_points
 from mssync.training.data.samples import closing, load_clips, load_samples, manifest_hash
@@ -40,7 +41,7 @@ from mssync.training.recipe import load_config
 from mssync.training.resume import fingerprints
 from mssync.training.sample import SampleVideo
 from mssync.training.space import SpaceReport, fit_space, measure_space
-from mssync.training.syncer import CROWDED, SPACE, SyncerTrainer, in_fold, make_level
+from mssync.training.syncer import SPACE, SyncerTrainer
 
 LevelReport = Callable[[str, int, dict[str, float]], None]
 Report = Callable[[int, dict[str, float]], None]

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mssync.arrays import Array, Array64
+from mssync.arrays import Array64
 from mssync.errors import InputError
-from mssync.motion.pyramid import VIEWS, View, coarser
+from mssync.motion.pyramid import VIEWS, View
 from mssync.motion.rivals import rivals, won
 from mssync.nets.syncer import Syncer, SyncerShape, info_nce
-from mssync.timing import STEPS_PER_FRAME, WINDOW_FRAMES, WINDOW_STEPS
+from mssync.timing import STEPS_PER_FRAME, WINDOW_FRAMES
 from mssync.training.checkpoint import (
     adam_tensors,
     foreign,
@@ -31,8 +28,8 @@ from mssync.training.checkpoint import (
 )
 from mssync.training.config import SyncerConfig
 from mssync.training.data.augment import SoundAugment
+from mssync.training.data.levels import Level, windows_of
 from mssync.training.data.listing import role_weights
-from mssync.training.data.samples import Sample
 from mssync.training.matched import MatchedWindows
 from mssync.training.resume import FREE, check_data, check_recipe
 
@@ -42,75 +39,9 @@ Report = Callable[[int, dict[str, float]], None]
 NAT: Final = {"bands": 1 / 2.7, "mel": 10 / np.log(10) / 60}
 SPACE: Final = "motion space"
 """Name of the fingerprint that is the mark of the motion space."""
-CROWDED: Final = 200  # clips; a speaker with more is split by clip, not by person
+
 NEAR_CHANCE: Final = 1.5
 LONG_ENOUGH: Final = 23  # windows: eight remain at a lag of fifteen
-
-
-@dataclass(frozen=True)
-class Level:
-    """All windows of one view and level: clips behind each other, with where each begins.
-
-    Attributes:
-        motion: ``(N, V)``; sound: ``(4 N, bands)``.
-        start, count: first row and number of windows of each piece.
-        twin: which copy of its clip a piece is (mirrored, from another first frame); pieces of one copy are of
-            different clips.
-        groups: role -> speaker -> pieces.
-    """
-
-    motion: Array
-    sound: Array
-    start: NDArray[np.int64]
-    count: NDArray[np.int64]
-    twin: NDArray[np.int64]
-    groups: dict[str, list[NDArray[np.int64]]]
-
-
-def make_level(samples: Sequence[Sample], matrix: Array, level: int, *, phases: bool) -> Level:
-    """Pyramid level of every sample; with ``phases`` from each of the 2^level first frames (all the data)."""
-    motions: list[Array] = []
-    sounds: list[Array] = []
-    starts: list[int] = []
-    counts: list[int] = []
-    twins: list[int] = []
-    copies: Counter[str] = Counter()
-    groups: dict[str, dict[str, list[int]]] = {}
-    at = 0
-    for s in samples:
-        for phase in range(2**level if phases else 1):
-            m, a = s.motion[phase:] @ matrix, s.sound[STEPS_PER_FRAME * phase :]
-            for _ in range(level):
-                m, a = coarser(m), coarser(a)
-            n = min(len(m), len(a) // STEPS_PER_FRAME)
-            if n < WINDOW_FRAMES:
-                continue
-            groups.setdefault(s.entry.role, {}).setdefault(s.entry.speaker, []).append(len(starts))
-            motions.append(m[:n])
-            sounds.append(a[: STEPS_PER_FRAME * n])
-            starts.append(at)
-            counts.append(n - WINDOW_FRAMES + 1)
-            twins.append(copies[s.entry.name])
-            copies[s.entry.name] += 1
-            at += n
-    if not motions:
-        raise InputError(f"Every clip is too short for level {level}; train fewer levels or add longer clips.")
-    return Level(
-        np.concatenate(motions).astype(np.float32),
-        np.concatenate(sounds).astype(np.float32),
-        np.asarray(starts),
-        np.asarray(counts),
-        np.asarray(twins),
-        {f: [np.asarray(i) for i in g.values()] for f, g in groups.items()},
-    )
-
-
-def in_fold(sample: Sample, folds: int, fold: int, crowded: set[str]) -> bool:
-    """Does this sample belong to group ``fold`` of ``folds``? By speaker, or by clip for speakers with very many."""
-    if folds < 2:
-        return False
-    who = sample.entry.name if sample.entry.speaker in crowded else sample.entry.speaker
-    return int(hashlib.sha256(who.encode()).hexdigest()[:8], 16) % folds == fold % folds
 
 
 class SyncerTrainer:
@@ -206,7 +137,7 @@ class SyncerTrainer:
                 rows[i] = self.matched.draw(rng, piece, speaker, w)
             else:
                 rows[i] = d.start[piece] + np.sort(rng.choice(d.count[piece], w, replace=False))
-        return _cut(d, rows)
+        return windows_of(d, rows)
 
     def advance(self) -> dict[str, float]:
         """One optimiser step.
@@ -259,7 +190,7 @@ class SyncerTrainer:
         for i, (start, count) in enumerate(zip(self.dev.start, self.dev.count, strict=True)):
             if count < LONG_ENOUGH:
                 continue
-            m, s = _cut(self.dev, (start + np.arange(count))[None])
+            m, s = windows_of(self.dev, (start + np.arange(count))[None])
             a, b = self.net(m[0].to(self.device), s[0].to(self.device))
             heard = self.dev.sound[STEPS_PER_FRAME * start :][: STEPS_PER_FRAME * (count + WINDOW_FRAMES - 1)]
             spoken, others = rivals(heard)
@@ -366,10 +297,3 @@ class SyncerTrainer:
         net = Syncer(self.net.shape).to(self.device)
         net.load_state_dict(self.best_state)
         return net.eval()
-
-
-def _cut(d: Level, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-    """Windows that begin at ``rows (B, W)``."""
-    m = d.motion[rows[..., None] + np.arange(WINDOW_FRAMES)]
-    s = d.sound[STEPS_PER_FRAME * rows[..., None] + np.arange(WINDOW_STEPS)]
-    return torch.from_numpy(m), torch.from_numpy(s)
