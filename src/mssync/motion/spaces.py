@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final
 
@@ -13,13 +14,18 @@ from mssync.motion.mesh import MeshSpace
 from mssync.motion.space import MotionSpace
 from mssync.texts import clean
 
+GROUP: Final = "mssync.motion_spaces"
+"""Entry points by which a package brings kinds of its own: the name is the kind, the object the class."""
 MAX_BYTES: Final = 64 * 2**20  # of a file; the shipped one has a megabyte
 _KIND: Final = {"kind": Wanted("U", 0, 400, optional=True)}
 _KINDS: Final[dict[str, type[MotionSpace]]] = {MeshSpace.kind: MeshSpace}
 
 
 def register_space(kind: type[MotionSpace]) -> None:
-    """Make a kind of space known to every command. A program that brings its own calls this before it loads one.
+    """Make a kind of space known in this process.
+
+    A package that brings one need not call this: it names its class in the entry points of the group :data:`GROUP`, and
+    every command finds it, in every process.
 
     Raises:
         ValueError: another kind has this name.
@@ -46,6 +52,8 @@ def load_space(path: Path, data: bytes | None = None) -> MotionSpace:
         data = _bytes(path) if data is None else data
         kind = str(read_arrays(io.BytesIO(data), _KIND).get("kind", MeshSpace.kind))
         if kind not in _KINDS:
+            _find_kind(kind)
+        if kind not in _KINDS:
             raise ValueError(f"its kind {clean(kind, 40)!r} is not one of {', '.join(_KINDS)}")
         made = _KINDS[kind]
         space = made.of_arrays(read_arrays(io.BytesIO(data), made.wanted))
@@ -65,6 +73,15 @@ def load_mesh(path: Path, data: bytes | None = None) -> MeshSpace:
         InputError: the space is of another kind.
     """
     return of_mesh(load_space(path, data), f"{path} cannot be used here: this is done")
+
+
+def _find_kind(kind: str) -> None:
+    """Register a kind that an installed package brings, in its entry points of the group :data:`GROUP`."""
+    for found in entry_points(group=GROUP, name=kind):
+        made = found.load()
+        if not (isinstance(made, type) and issubclass(made, MotionSpace) and made.kind == kind):
+            raise ValueError(f"the package {found.value!r} brings no motion space of the kind {clean(kind, 40)!r}")
+        register_space(made)
 
 
 def of_mesh(space: MotionSpace, what: str) -> MeshSpace:

@@ -280,6 +280,11 @@ def stages_of(names: Sequence[str], setting: Setting) -> list[Stage]:
     return [STAGES[name].of(setting) for name in names]
 
 
+def entries_of(names: Sequence[str]) -> tuple[str, ...]:
+    """The entries of a manifest that stages of these names are made from."""
+    return tuple(needs for name in names if (needs := STAGES[name].needs))
+
+
 def through(stages: Sequence[Stage], rows: Array, heard: Heard) -> Array:
     """The next rows, through one stage after the other."""
     for stage in stages:

@@ -123,8 +123,8 @@ def _name(text: str, what: str) -> str:
     return text
 
 
-def export_graphs(net: Generator, closures: ClosureNet, out: Path) -> None:
-    """Write ``sound.onnx``, ``step.onnx`` and ``closure.onnx``, weights inside the files."""
+def export_graphs(net: Generator, closures: ClosureNet | None, out: Path) -> None:
+    """Write ``sound.onnx``, ``step.onnx`` and, where there is one, ``closure.onnx``, weights inside the files."""
     s = net.shape
     sound = torch.zeros(1, s.timing.steps, s.bands)
     _export(net.sound, (sound,), out / "sound.onnx", ["sound"], ["levels"])
@@ -135,6 +135,8 @@ def export_graphs(net: Generator, closures: ClosureNet, out: Path) -> None:
     )  # fmt: skip
     names = ["pose", "velocity", "keys", "values", "mask", "sound", "extra"]
     _export(net.step, args, out / "step.onnx", names, ["next_pose", "next_velocity", "next_keys", "next_values"])
+    if closures is None:
+        return
     heard = torch.zeros(s.block, WINDOW, s.bands)
     _export(closures, (heard,), out / "closure.onnx", ["sound"], ["logits"], dynamic=True)
 

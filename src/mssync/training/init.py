@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from torch import nn
+
 from mssync.errors import InputError
+from mssync.manifest import CLOSURE
 from mssync.models import Model, load_model
 from mssync.motion.space import MotionSpace
 from mssync.motion.spaces import load_space
+from mssync.motion.stages import STAGES, Closures, entries_of
 from mssync.nets.closure import ClosureNet
 from mssync.nets.generator import Generator, GeneratorShape
 from mssync.texts import clean
@@ -29,7 +33,8 @@ from mssync.training.closure import FILE as CLOSURE_FILE
 from mssync.training.facts import Facts
 from mssync.training.graphs import fill, graph_weights
 
-MEASURED: Final = ("blinks", "gap_curve", "head_gain", "closure")
+MEASURED: Final = entries_of(tuple(STAGES))
+"""Entries of a manifest that are measured after training."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,7 @@ class Start:
     Attributes:
         title: name and release, for people.
         space: motion space.
-        net, closures: the two networks.
+        net, closures: the two networks; ``closures`` is None where the motion space has no lip gap.
         facts: of the data that they were trained on; the units of the net.
         measured: the part of a manifest that is measured after training.
     """
@@ -47,7 +52,7 @@ class Start:
     title: str
     space: MotionSpace
     net: Generator
-    closures: ClosureNet
+    closures: ClosureNet | None
     facts: Facts
     measured: dict[str, Any]
 
@@ -111,7 +116,7 @@ def load_run(run: Path) -> Start:
         net = Generator(GeneratorShape.of(sizes(state["shape"]))).eval()
         facts = Facts.from_json(state["facts"], net.shape.motion)
         title = clean(f"{state['config']['name']} {state['config']['release']}")
-        measured = {k: data[k] for k in MEASURED}
+        measured = {k: data[k] for k in entries_of(space.stages)}
     if len(space.names) != net.shape.motion:
         raise InputError(f"{run / 'space.npz'} is not the motion space of this run; {ANEW}")
     best = run / "best.safetensors"
@@ -119,11 +124,13 @@ def load_run(run: Path) -> Start:
         load_weights(net, load_tensors(best), best)
     else:
         load_weights(net, part_of(found[0], "ema"), run / "state.safetensors")
-    path = run / CLOSURE_FILE
-    tensors = load_tensors(path)
-    with foreign(path):
-        closures = ClosureNet(net.shape.bands, len(tensors["net.0.bias"])).eval()
-    load_weights(closures, tensors, path)
+    closures = None
+    if Closures.name in space.stages:
+        path = run / CLOSURE_FILE
+        tensors = load_tensors(path)
+        with foreign(path):
+            closures = ClosureNet(net.shape.bands, len(tensors["net.0.bias"])).eval()
+        load_weights(closures, tensors, path)
     return Start(title, space, net, closures, facts, measured)
 
 
@@ -135,13 +142,16 @@ def _of_model(model: Model) -> Start:
         facts = Facts.from_json(
             {**style, "style_default": style["default"], "scales": manifest["scales"]}, net.shape.motion
         )
-        width = len(graph_weights(model.data["closure.onnx"])[0]["net.0.bias"])
-        closures = ClosureNet(net.shape.bands, width).eval()
+        closures = None
+        if CLOSURE in model.data:
+            width = len(graph_weights(model.data[CLOSURE])[0]["net.0.bias"])
+            closures = ClosureNet(net.shape.bands, width).eval()
     fill(net.sound, model.data["sound.onnx"], str(model.file("sound.onnx")))
     fill(net.step, model.data["step.onnx"], str(model.file("step.onnx")))
-    fill(closures, model.data["closure.onnx"], str(model.file("closure.onnx")))
+    if closures is not None:
+        fill(closures, model.data[CLOSURE], str(model.file(CLOSURE)))
     space = load_space(model.file("space.npz"), model.data["space.npz"])
-    return Start(model.title, space, net, closures, facts, {k: manifest[k] for k in MEASURED})
+    return Start(model.title, space, net, closures, facts, {k: manifest[k] for k in MEASURED if k in manifest})
 
 
 def save_start(start: Start, out: Path, *, force: bool = False) -> int:
@@ -160,7 +170,9 @@ def save_start(start: Start, out: Path, *, force: bool = False) -> int:
     Raises:
         OutputError: it exists without ``force``, or cannot be written.
     """
-    nets = {"generator": start.net, "closure": start.closures}
+    nets: dict[str, nn.Module] = {"generator": start.net}
+    if start.closures is not None:
+        nets["closure"] = start.closures
     tensors = {f"{name}.{key}": value for name, net in nets.items() for key, value in net.state_dict().items()}
     units = start.facts.as_json()
     facts = {"title": start.title, "shape": json.dumps(start.net.shape.as_dict()), "units": json.dumps(units)}

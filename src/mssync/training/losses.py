@@ -34,8 +34,12 @@ def energy_score(
         first, second, reference: ``(B, N, D)``.
         lengths: window lengths in frames.
         beta: weight of the repulsion; 1 is the proper score.
+    Returns:
+        a scalar; 0 where there are no columns.
     """
     total = reference.new_zeros(())
+    if not reference.shape[-1]:
+        return total
     for n in lengths:
         a, b, y = windows(first, n), windows(second, n), windows(reference, n)
         attract = (distance(a, y) + distance(b, y)).mean() / 2

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mssync.arrays import Array
+from mssync.motion.columns import width
 from mssync.motion.space import MotionSpace
 from mssync.nets.discriminator import WindowDiscriminator, hinge_fooled
 from mssync.timing import STEPS_PER_FRAME
@@ -27,6 +28,7 @@ from mssync.training.teachers import SyncTeachers
 
 HEAD_WINDOWS: Final = (5, 10, 20, 40)
 MOUTH_WINDOWS: Final = (1, 5, 20)
+POINT_WINDOWS: Final = (1, 5, 20)
 CLOSURE_SOFTNESS: Final = 0.02  # inter-ocular distances
 OBSERVED: Final = 5  # observed frames that the discriminator sees before the generated ones
 
@@ -93,7 +95,8 @@ class Objective:
         self.groups = space.groups
         reach = space.lip_reach()[space.groups.expression]
         # Expression columns count by how far they move the lips; velocities by their own spread.
-        mouth = np.concatenate([reach / reach.max() * scales[space.groups.expression], [2.0]])
+        most = reach.max(initial=1e-6)
+        mouth = np.concatenate([reach / most * scales[space.groups.expression], [2.0] * width(space.groups.lip_gap)])
         steps = [(np.diff(s.motion / scales, axis=0) ** 2).mean(0) for s in train if len(s.motion) > 2]
 
         def tensor(x: NDArray[Any]) -> Tensor:
@@ -112,6 +115,9 @@ class Objective:
         parts = self._energy(a, b, y, c.mouth_spread if step >= c.mouth_spread_from else 1.0)
         if c.supervised > 0:
             parts["supervised"] = c.supervised * ((a - y).square().mean() + (b - y).square().mean()) / 2
+        if width(self.groups.points):
+            pa, pb, py = (x[..., self.groups.points] for x in (a, b, y))
+            parts["points"] = c.face * energy_score(pa, pb, py, POINT_WINDOWS)
         if c.velocity > 0:
             parts["velocity"] = c.velocity * (self._velocity(a) - self._velocity(y)).abs().mean()
         if c.warm_up > 0 and rollouts.warm_up > 1:

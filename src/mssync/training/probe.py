@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from mssync.arrays import Array
+from mssync.motion.columns import width
 from mssync.motion.noise import BURN_IN, burned_in, smooth
 from mssync.nets.generator import Generator
 from mssync.timing import STEPS_PER_FRAME
@@ -62,6 +63,9 @@ def probe_generator(
     talk = [s for s in dev if len(s.motion) >= 60 and s.speech.mean() > 0.3]
     talk = talk or list(dev)
     n = min(200, max(len(s.motion) for s in talk))
+    groups = talk[0].groups
+    if not width(groups.rotation) or not width(groups.lip_gap):
+        return _amounts(generate(net, scale, style, talk, 1, n), talk)
     one, two = (generate(net, scale, style, talk, seed, n) for seed in (1, 2))
     r, on, spread = [], [], []
     for s, a in zip(talk, one, strict=True):
@@ -95,6 +99,17 @@ def probe_generator(
         **agree,
         "score": float(1 - lips_r + 0.5 * (1 - shut) + sum(apart)),
     }
+
+
+def _amounts(made: Array, real: Sequence[Sample]) -> dict[str, float]:
+    """Numbers of a motion space without a head or without a lip gap: generated over real spread and velocity of all
+    columns, and how far both are from 1."""
+    pairs = [(a[: len(s.motion)], s.motion[: len(a)]) for a, s in zip(made, real, strict=True)]
+    spread = float(np.median([a.std(0).mean() / (y.std(0).mean() + 1e-6) for a, y in pairs]))
+    pace = [[np.abs(np.diff(x, axis=0)).mean() + 1e-9 for x in pair] for pair in pairs]
+    velocity = float(np.median([a / y for a, y in pace]))
+    score = abs(np.log(spread + 1e-6)) + abs(np.log(velocity + 1e-6))
+    return {"spread": spread, "velocity": velocity, "score": float(score)}
 
 
 def _shut(made: Array, real: Sample) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -16,9 +16,11 @@ from mssync.errors import InputError
 from mssync.files import readable_file
 from mssync.models import load_model, shipped_syncer
 from mssync.motion.blinks import BlinkModel, find_blinks
+from mssync.motion.columns import Groups
 from mssync.motion.pyramid import View
 from mssync.motion.space import MotionSpace
 from mssync.motion.spaces import load_space
+from mssync.motion.stages import Blinks, Closures
 from mssync.nets.generator import Generator, GeneratorShape
 from mssync.nets.syncer import Syncer
 from mssync.timing import FPS
@@ -124,7 +126,7 @@ def train_syncer(
     return numbers
 
 
-def fit_blinks(clips: Path, entries: list[Entry], names: Sequence[str]) -> tuple[BlinkModel, int]:
+def fit_blinks(clips: Path, entries: list[Entry], groups: Groups) -> tuple[BlinkModel, int]:
     """Blink statistics of the training people who look about naturally (role natural; everybody when there are none).
 
     Returns:
@@ -132,8 +134,7 @@ def fit_blinks(clips: Path, entries: list[Entry], names: Sequence[str]) -> tuple
     """
     train = [e for e in entries if e.split == "train"]
     usual = natural(train, lambda e: e)
-    columns = [names.index("lid_left"), names.index("lid_right")]
-    lids = [c.motion[:, columns] for _, c, _ in load_clips(clips, usual)]
+    lids = [c.motion[:, groups.lids] for _, c, _ in load_clips(clips, usual)]
     return BlinkModel.fit(lids), sum(len(find_blinks(x)) for x in lids)
 
 
@@ -221,7 +222,10 @@ def train_generator(
     sampler = SampleVideo(space, photo) if config.sample_every else None
     trainer.run(report, sampler)
     trainer.save()
-    if start and config.closure.steps is None:
+    closures = None
+    if Closures.name not in space.stages:
+        log.info("Motion of the kind %s goes through no stage %s: no net is trained for it.", space.kind, Closures.name)
+    elif start and start.closures and config.closure.steps is None:
         log.info("The closure net of %s stays; `closure: {steps: N}` in the recipe trains one.", start.title)
         closures = start.closures
         save_tensors(out / CLOSURE_FILE, closures.state_dict())
@@ -231,8 +235,9 @@ def train_generator(
     if start and not config.steps:
         data |= start.measured
     else:
-        blinks, seen = fit_blinks(clips, entries, space.names)
-        data |= {"blinks": start.measured["blinks"] if start and seen < FEW_BLINKS else asdict(blinks)}
+        if Blinks.name in space.stages:
+            blinks, seen = fit_blinks(clips, entries, space.groups)
+            data |= {"blinks": start.measured["blinks"] if start and seen < FEW_BLINKS else asdict(blinks)}
         data |= calibrate(best_net(out, trainer.net.shape.as_dict()), closures, trainer.facts, train, space)
     space.save(out / "space.npz")
     save_json(out / "data.json", data)

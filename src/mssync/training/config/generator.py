@@ -39,9 +39,10 @@ class LossConfig(Recipe):
     """Weights of the losses (:mod:`mssync.training.objective`).
 
     ``head`` to ``face`` are energy scores per group of columns, positions and velocities (``mouth`` weighs the
-    expression by how far it moves the lips, ``face`` all of it alike). ``mouth_spread`` scales the repulsion between
-    two rollouts of the mouth (1 = the proper score), from step ``mouth_spread_from`` on. ``synchrony`` has one weight
-    per view, from step ``synchrony_from`` on; with ``synchrony_up_to_real`` a rollout need agree no better than the
+    expression by how far it moves the lips, ``face`` all of it alike, or the points of a motion space of points; groups
+    that a space lacks do not count). ``mouth_spread`` scales the repulsion between two rollouts of the mouth (1 = the
+    proper score), from step ``mouth_spread_from`` on. ``synchrony`` has one weight per view, from step
+    ``synchrony_from`` on; with ``synchrony_up_to_real`` a rollout need agree no better than the
     real motion does. ``adversarial`` and its discriminator set in at step ``adversarial_from``. ``supervised``,
     ``warm_up`` and ``velocity`` are the paper's L2, warm-up reconstruction and velocity L1 (there 0.01, 0.001 and 0).
     """
