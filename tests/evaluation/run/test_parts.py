@@ -15,8 +15,8 @@ import pytest
 from report_samples import row, scores
 
 from mssync.evaluation.results.systems import GENERATED, REAL
+from mssync.evaluation.run.evaluate import Pool
 from mssync.evaluation.run.parts import load, save
-from mssync.evaluation.run.suite import Pool
 
 KEY = "0123456789abcdef"
 VIDEOS = [(REAL, Path("a.mp4")), (GENERATED, Path("b.mp4"))]

@@ -12,8 +12,9 @@ from report_samples import row, scores
 from mssync.errors import InputError, MssyncError, OutputError
 from mssync.evaluation.results.systems import GENERATED, REAL
 from mssync.evaluation.run import runner
+from mssync.evaluation.run.evaluate import Pool
 from mssync.evaluation.run.runner import parts_folder, run
-from mssync.evaluation.run.suite import Item, Pool, Settings
+from mssync.evaluation.run.suite import Item, Settings
 
 NO_TRACKER = None
 

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from mssync.errors import AssetError, InputError
 from mssync.evaluation.footage import Footage
 from mssync.evaluation.results.systems import GENERATED, REAL
-from mssync.evaluation.run import suite
-from mssync.evaluation.run.suite import Item, Settings, evaluate_one, run_scores
+from mssync.evaluation.run import evaluate, suite
+from mssync.evaluation.run.evaluate import evaluate_one
+from mssync.evaluation.run.suite import Item, Settings, run_scores
 from mssync.evaluation.scores.score import Score
 from mssync.motion.syncers import MAX_LAG, MIN_OVERLAP, SyncCurve
 
@@ -60,8 +61,9 @@ def videos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             raise InputError(f"{path} is no video; give one.")
         return replace(made, path=path)
 
-    monkeypatch.setattr(suite, "read_footage", read)
-    monkeypatch.setattr(suite, "judge", FakeJudge)
+    monkeypatch.setattr(evaluate, "read_footage", read)
+    for module in (suite, evaluate):
+        monkeypatch.setattr(module, "judge", FakeJudge)
     for name in ("real.mp4", "a.mp4", "bad.mp4"):
         (tmp_path / name).write_text(name)
     yield tmp_path
@@ -127,7 +129,7 @@ def test_a_score_that_fails_leaves_one_note(videos: Path, monkeypatch: pytest.Mo
         "SCORES",
         {"x": broken, "y": refused, "z": one(Score("z.odd", float("nan"), "", "high"), Score("z.b", 2.0, "", "real"))},
     )
-    case = suite.Case(suite.read_footage(videos / "a.mp4"), None, Item("a"), Settings(), None)  # type: ignore[arg-type]
+    case = suite.Case(evaluate.read_footage(videos / "a.mp4"), None, Item("a"), Settings(), None)  # type: ignore[arg-type]
     made = run_scores(case)
     assert [(s.key, s.value) for s in made] == [("x", None), ("y", None), ("z.odd", None), ("z.b", 2.0)]
     assert "two of three" in made[0].note and made[1].note == "The network is not there; fetch it."
@@ -136,7 +138,7 @@ def test_a_score_that_fails_leaves_one_note(videos: Path, monkeypatch: pytest.Mo
 def test_all_scores_run_on_plain_footage(videos: Path) -> None:
     everything = {k: f for k, f in suite.SCORES.items() if k != "picture"}  # which needs pixels
     case = suite.Case(
-        suite.read_footage(videos / "a.mp4"), suite.read_footage(videos / "real.mp4"), Item("a"), Settings(), None  # type: ignore[arg-type]
+        evaluate.read_footage(videos / "a.mp4"), evaluate.read_footage(videos / "real.mp4"), Item("a"), Settings(), None  # type: ignore[arg-type]
     )  # fmt: skip
     for name, function in everything.items():
         made = function(case)
@@ -145,7 +147,7 @@ def test_all_scores_run_on_plain_footage(videos: Path) -> None:
 
 
 def test_the_text_is_given_or_spelled_by_a_grid_name(videos: Path) -> None:
-    seen = suite.read_footage(videos / "a.mp4")
+    seen = evaluate.read_footage(videos / "a.mp4")
     for item, text in (
         (Item("x"), ""),
         (Item("x", text="hello"), "hello"),
@@ -156,7 +158,7 @@ def test_the_text_is_given_or_spelled_by_a_grid_name(videos: Path) -> None:
 
 
 def test_a_text_that_does_not_fit_is_said(videos: Path) -> None:
-    case = suite.Case(suite.read_footage(videos / "a.mp4"), None, Item("x", text="qqqxzy"), Settings(), None)  # type: ignore[arg-type]
+    case = suite.Case(evaluate.read_footage(videos / "a.mp4"), None, Item("x", text="qqqxzy"), Settings(), None)  # type: ignore[arg-type]
     made = {s.key: s for s in suite.SCORES["articulation"](case)}
     assert made["articulation.closed"].value is None
     assert "qqqxzy" in made["articulation.closed"].note or "PocketSphinx" in made["articulation.closed"].note

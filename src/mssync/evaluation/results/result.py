@@ -36,7 +36,7 @@ def assemble(
     """Rows and everything that is needed to repeat them.
 
     Args:
-        rows: one per video, see :func:`mssync.evaluation.run.suite.evaluate_one`; the real before its generated ones.
+        rows: one per video, of :func:`mssync.evaluation.run.evaluate.evaluate_one`; real before its generated ones.
         set_rows: scores of the whole set, see :func:`mssync.evaluation.run.pool.set_rows`.
         suite: ``quick`` or ``full``.
         config: what was pinned or chosen.

@@ -107,7 +107,7 @@ def verdicts(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Answers for every system but the real footage.
 
     Args:
-        rows: of an evaluation, see :func:`mssync.evaluation.run.suite.evaluate_one`.
+        rows: of an evaluation, see :func:`mssync.evaluation.run.evaluate.evaluate_one`.
     Returns:
         one entry per system and question, fit for JSON: ``system, question, outcome, against`` (``reference`` or
         ``people``), ``reason`` (why it is unclear, else empty) and ``measures``, the deciding one first: ``key, name,

@@ -23,7 +23,7 @@ from mssync.evaluation.footage import pinned_space
 from mssync.evaluation.results.result import finite
 from mssync.evaluation.results.summary import score_from
 from mssync.evaluation.results.systems import Row
-from mssync.evaluation.run.suite import Pool
+from mssync.evaluation.run.evaluate import Pool
 from mssync.files import replacing, write_error
 
 Outcome = tuple[list[Row], list[Pool]]

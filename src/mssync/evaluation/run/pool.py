@@ -30,7 +30,7 @@ def set_rows(rows: Sequence[Row], pools: Sequence[Pool]) -> list[Row]:
     - ``picture.fid`` and ``picture.fvd`` where features were made.
 
     Args:
-        rows: of all clips, with the pools of :func:`mssync.evaluation.run.suite.evaluate_one` beside them.
+        rows: of all clips, with the pools of :func:`mssync.evaluation.run.evaluate.evaluate_one` beside them.
     """
     by_system: dict[str, list[Pool]] = {}
     for row, pool in zip(rows, pools, strict=True):

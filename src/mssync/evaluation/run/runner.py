@@ -18,9 +18,10 @@ from mssync.errors import AssetError, InputError, MssyncError, OutputError
 from mssync.evaluation.frames import CROP, SIDE
 from mssync.evaluation.results.result import Result, assemble, sha256
 from mssync.evaluation.results.systems import Row
+from mssync.evaluation.run.evaluate import check_nets, evaluate_one, lost, videos_of
 from mssync.evaluation.run.parts import Outcome, load, save
 from mssync.evaluation.run.pool import set_rows
-from mssync.evaluation.run.suite import Item, Settings, check_nets, evaluate_one, judge, lost, videos_of
+from mssync.evaluation.run.suite import Item, Settings, judge
 from mssync.face.tracking import FaceTracker
 from mssync.files import discard, write_error
 from mssync.models import load_model
