@@ -7,7 +7,8 @@ Of every speaker of a split (``--split``, dev) the first clip with a still camer
 middle pose with lips nearly shut becomes the photo, and the clip's own motion is drawn on it. The real frames show
 what truly was behind the head and in the mouth. Beside each number stands that of a still photo, which moves nothing.
 Zones: *ring*, 0.15 face heights around the real head's silhouette above the chin, and the same where the head moved
-by more than 2 % of its height; *inside*, between the real inner lips; *lids* in blinks; the *face*. Flicker is the
+by more than 2 % of its height; *wall*, what nobody covers: the camera's own noise; *inside*, between the real inner
+lips; *lids* in blinks; the *face*. Flicker is the
 change from frame to frame that the real frames do not have. *Read / asked* are the slopes of the turns that the
 tracker finds in the drawn frames on those that were asked, over people whose head turns (a real person's own are 1 by
 definition), *mouth points* how far the drawn mouth's tracked points lie from the real one's, in the head's own frame,
@@ -155,6 +156,7 @@ def judged(
     gaps, shut = values[:, space.names.index("lip_gap")], closures(track.points, track.valid)
     rigid = np.linalg.norm(track.points[:, RIGID] - track.points[take.best, RIGID], axis=-1).mean(-1)
     moved = rigid / height_of(face.points)
+    own = silhouette(photo)
     sums = {"made": Sums(), "still": Sums()}
     before: tuple[int, Rgb] | None = None
     found: dict[int, Array] = {}
@@ -162,7 +164,7 @@ def judged(
         real, points = take.frames[t], track.points[t]
         controls = space.decode(rest, values[t])
         frame = head.renderer.render(scene, controls)
-        zones = zones_of(silhouette(real), points, float(gaps[t]), shut[t].tolist())
+        zones = zones_of(silhouette(real), own, points, float(gaps[t]), shut[t].tolist())
         for way, drawn, lips in (("made", frame, controls.points), ("still", photo, face.points)):
             sums[way].add(drawn, real, zones, bool(moved[t] > FAR))
             sums[way].add_profile(drawn, lips, real, points, float(gaps[t]))
@@ -232,7 +234,7 @@ def around(points: Array) -> tuple[int, int, int, int]:
 
 def numbers(sums: Sums) -> dict[str, float]:
     """One line of numbers."""
-    out = {zone: sums.error(zone) for zone in ("ring", "ring, moved", "face", "inside", "lids")}
+    out = {zone: sums.error(zone) for zone in ("ring", "ring, moved", "wall", "face", "inside", "lids")}
     made, real = (float(sum(pair[i] for pair in sums.edges)) for i in (0, 1))
     out["edges made"], out["edges real"] = made, real
     out["flicker"] = float(np.mean(sums.flicker)) if sums.flicker else float("nan")

@@ -41,19 +41,25 @@ class Silhouette:
 
 @dataclass(frozen=True)
 class Zones:
-    """Zones ``(H, W)`` of one real frame; ``eyes`` and ``inside`` are empty unless an eye is shut, the mouth open."""
+    """Zones ``(H, W)`` of one real frame; ``eyes`` and ``inside`` are empty unless an eye is shut, the mouth open.
+
+    ``wall`` is what no person covers in the photo or in the frame, outside the ring: there nothing but the camera's own
+    noise and light tells frame and photo apart.
+    """
 
     ring: Mask
     face: Mask
     inside: Mask
     eyes: Mask
+    wall: Mask
 
 
-def zones_of(person: Array, points: Array, gap: float, closure: Sequence[float]) -> Zones:
+def zones_of(person: Array, photo: Array, points: Array, gap: float, closure: Sequence[float]) -> Zones:
     """The zones of a real frame.
 
     Args:
         person: ``(H, W)`` share of the person.
+        photo: the same in the photo.
         points: ``(478, 3)`` tracked.
         gap: between the lips, inter-ocular distances.
         closure: of the subject's left and right eye.
@@ -77,6 +83,7 @@ def zones_of(person: Array, points: Array, gap: float, closure: Sequence[float])
         filled(person.shape, points[list(topo.FACE_OVAL), :2]),
         filled(person.shape, points[list(topo.LIPS_INNER), :2]) if gap > OPEN else empty,
         eyes,
+        (np.maximum(person, photo) < 0.02) & (away > RING * high),
     )
 
 
@@ -132,7 +139,7 @@ class Sums:
             far: the head moved so far that what lay behind it matters.
         """
         apart = np.abs(made.astype(np.float32) - real).mean(-1)
-        named = {"ring": zones.ring, "face": zones.face, "inside": zones.inside, "lids": zones.eyes}
+        named = {"ring": zones.ring, "face": zones.face, "inside": zones.inside, "lids": zones.eyes, "wall": zones.wall}
         if far:
             named["ring, moved"] = zones.ring
         for name, zone in named.items():
