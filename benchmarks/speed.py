@@ -1,10 +1,15 @@
 """How fast: 10 s of speech on a 512 x 512 photo, in all and in parts, and the generator early and late.
 
-python benchmarks/speed.py   prints a table and writes out/bench/speed.json
+    python benchmarks/speed.py                        # prints a table and writes out/bench/speed.json
+    python benchmarks/speed.py --sizes 256 512 1080   # the picture's part alone, by size, in out/bench/sizes.json
+
+Beside the times by size stands the floor: the same frames from memory, converted and encoded, nothing drawn. Seconds of
+the processor are given too, which other work on the machine changes less.
 """
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import tempfile
 import time
@@ -12,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from common import demo_photo, demo_voice, show
 
@@ -27,10 +33,73 @@ from mssync.timing import BLOCK_FRAMES, CONTEXT_FRAMES, LOOKAHEAD_FRAMES, STEPS_
 
 SECONDS = 10.0
 RUNS = 3
+SHORT = 4.0  # seconds of speech by size
 LATE_FRAME = 10_000
 
 
 def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", help="longer sides in pixels")
+    sizes = parser.parse_args().sizes
+    if sizes:
+        by_size(sizes)
+    else:
+        in_all()
+
+
+def by_size(sizes: list[int]) -> None:
+    """The photo's preparation, drawing, encoding and the whole, by size of the picture."""
+    head = TalkingHead.load()
+    _ = head.generator, head.tracker
+    results: dict[str, Any] = {}
+    rows = []
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        save_wav(folder / "speech.wav", demo_voice(SHORT), 16_000, force=True)
+        for side in sizes:
+            photo = cv2.resize(demo_photo(), (side, side), interpolation=cv2.INTER_CUBIC)
+            save_png(folder / f"{side}.png", photo, force=True)
+            results[str(side)] = one = one_size(head, folder, side)
+            rows += [(f"{side} px: {name}", text(name, value)) for name, value in one.items()]
+    show(f"By size, {SHORT:g} s of speech", rows, results, "sizes")
+
+
+def one_size(head: TalkingHead, folder: Path, side: int) -> dict[str, float]:
+    """Milliseconds of the picture's parts at one size."""
+    source, speech, out = folder / f"{side}.png", folder / "speech.wav", folder / "out.mp4"
+
+    def floor() -> None:
+        with VideoWriter(out, side, side, sound=speech, force=True) as video:
+            for frame in frames:
+                video.write(frame)
+
+    busy = time.process_time()
+    photo = timed(lambda: head._scene(source, side, 1, "keep"))
+    photo_busy = 1000 * (time.process_time() - busy)
+    made = head.animate(source, speech, size=side)
+    first = timed(lambda: next(iter(made)))
+    frames: list[Any] = []
+    made.motion  # noqa: B018 - made now, so that drawing is measured alone
+    busy = time.process_time()
+    draw = timed(lambda: frames.extend(made))
+    draw_busy = 1000 * (time.process_time() - busy)
+    encode = timed(floor)
+    total = timed(lambda: made.save(out, force=True))
+    n = len(frames)
+    return {
+        "photo: read, find the face, cut the layers": photo,
+        "the same, processor": photo_busy,
+        "first frame, the photo ready": first,
+        "draw, per frame": draw / n,
+        "draw, processor, per frame": draw_busy / n,
+        "floor: convert and encode, per frame": encode / n,
+        "draw and encode, over the speech's length": total / (1000 * SHORT),
+    }
+
+
+def in_all() -> None:
+    """Everything at 512 pixels, and the generator early and late."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         save_png(folder / "photo.png", demo_photo(), force=True)
@@ -60,6 +129,8 @@ def main() -> None:
 
 
 def text(name: str, value: float) -> str:
+    if name.endswith("length"):
+        return f"{value:.3f}"
     return f"{value:.2f} {'ms/frame' if name.endswith('per frame') else 'ms'}"
 
 
