@@ -62,8 +62,7 @@ def videos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         return replace(made, path=path)
 
     monkeypatch.setattr(evaluate, "read_footage", read)
-    for module in (suite, evaluate):
-        monkeypatch.setattr(module, "judge", FakeJudge)
+    monkeypatch.setattr(suite, "judge", FakeJudge)
     for name in ("real.mp4", "a.mp4", "bad.mp4"):
         (tmp_path / name).write_text(name)
     yield tmp_path
