@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 
 from mssync.errors import AssetError, InputError
-from mssync.manifest import BANDS, COURSE, FILES, HEAD_COLUMNS, Shape
+from mssync.manifest import BANDS, COURSE, FILES, HEAD_COLUMNS, HEARD, Shape
 from mssync.models import load_model, shipped_models, write_manifest
 from mssync.motion.blinks import COURSE_AFTER, COURSE_BEFORE
 from mssync.motion.columns import HEAD
+from mssync.motion.drive import FEATURES
 from mssync.motion.generator import MotionGenerator
 from mssync.motion.options import MotionOptions
 from mssync.motion.spaces import load_mesh
@@ -138,7 +139,7 @@ def test_a_run_without_a_score_makes_a_model_that_loads(copy: Path) -> None:
 
 
 def test_bounds_of_the_manifest_are_those_of_the_rooms() -> None:
-    assert (speech_bands, len(HEAD)) == (BANDS, HEAD_COLUMNS)
+    assert (speech_bands, len(HEAD), FEATURES) == (BANDS, HEAD_COLUMNS, HEARD)
     assert (Shape.context, Shape.lookahead, Shape.block) == (CONTEXT_FRAMES, LOOKAHEAD_FRAMES, BLOCK_FRAMES)
     assert COURSE == COURSE_BEFORE + 1 + COURSE_AFTER
 

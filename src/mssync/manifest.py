@@ -13,7 +13,7 @@ CLOSURE: Final = "closure.onnx"
 FILES: Final = ("sound.onnx", "step.onnx", CLOSURE, "space.npz")
 """All that a model may consist of; a model whose motion goes through no stage ``closures`` has no net for it."""
 # Held equal to the rooms that own them by tests/test_models.py: manifests are read before those rooms are loaded.
-BANDS, HEAD_COLUMNS, COURSE = 26, 6, 13
+BANDS, HEAD_COLUMNS, COURSE, HEARD = 26, 6, 13, 9
 STAGES: Final = {
     "head_gain": "head_gain", "head_smoothing": "", "recentring": "", "easing": "", "gap_curve": "gap_curve",
     "closures": "closure", "silence": "", "blinks": "blinks", "knobs": "",
@@ -24,6 +24,8 @@ _Size = Annotated[int, Bounds(1, 4096)]
 _Name = Annotated[str, Bounds(1, 80)]
 _Number = Annotated[float, Bounds(-1000.0, 1000.0)]
 _Share = Annotated[float, Bounds(0.0, 1.0)]
+_Row = Annotated[tuple[_Number, ...], Bounds(HEARD, HEARD)]
+_Matrix = Annotated[tuple[_Row, ...], Bounds(HEARD, HEARD)]
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,15 @@ class Gaps:
 
 
 @dataclass(frozen=True)
+class Drive:
+    """See :class:`mssync.motion.drive.Drive`."""
+
+    centre: Annotated[tuple[_Number, ...], Bounds(HEARD, HEARD)]
+    matrices: Annotated[tuple[_Matrix, ...], Bounds(1, 4096)]
+    lead: Annotated[int, Bounds(0, 256)]
+
+
+@dataclass(frozen=True)
 class Closure:
     """From which odds on lips touch, for each of the two kinds of closure."""
 
@@ -84,6 +95,7 @@ class Manifest:
         files: sha256 by name.
         mark: of the motion space; empty in models of older versions.
         stages: what the motion goes through after the network, in this order; None, in models of older versions: all.
+        drive: how takes answer the voice; None, in models of older versions: their variation does not hear it.
         blinks, gap_curve, head_gain, closure: what the stages are made from.
     """
 
@@ -96,6 +108,7 @@ class Manifest:
     files: dict[str, Annotated[str, Bounds(64, 64)]]
     mark: Annotated[str, Bounds(0, 64)] = ""
     stages: Annotated[tuple[_Name, ...] | None, Bounds(0, 64)] = None
+    drive: Drive | None = None
     blinks: Blinks | None = None
     gap_curve: Gaps | None = None
     head_gain: Annotated[tuple[_Number, ...] | None, Bounds(HEAD_COLUMNS, HEAD_COLUMNS)] = None
@@ -133,6 +146,10 @@ def check_manifest(manifest: dict[str, Any]) -> Manifest:
         raise Unsound("'scales' and 'shape.motion' differ")
     if len(table.style.default) > table.shape.style:
         raise Unsound("'style.default' is longer than 'shape.style'")
+    if table.drive is not None and len(table.drive.matrices) != table.shape.noise:
+        raise Unsound("'drive.matrices' and 'shape.noise' differ")
+    if table.drive is not None and table.drive.lead > table.shape.lookahead:
+        raise Unsound("'drive.lead' is more than 'shape.lookahead'")
     curve = table.gap_curve
     if curve is None:
         return table

@@ -107,9 +107,9 @@ def test_the_discriminator_sees_the_frames_that_a_rollout_went_out_from() -> Non
 def test_synchrony_up_to_real_asks_no_more_than_people_give(space: MeshSpace, syncers: Path) -> None:
     teachers = SyncTeachers(syncers, space, torch.ones(D), {"all": 1.0})
     x, sound = torch.randn(2, 64, D), torch.randn(2, 256, 26)
-    same = teachers.loss(x, x, sound, up_to_real=True)["sync_all"]
+    same = teachers.loss((x,), x, sound, up_to_real=True)["sync_all"]
     assert float(same) == 0.0
-    plain = teachers.loss(x, x, sound, up_to_real=False)["sync_all"]
+    plain = teachers.loss((x,), x, sound, up_to_real=False)["sync_all"]
     per = torch.stack([c.mean() for c in teachers.agreement(x, sound, "all")])
     assert len(per) == 4 and float(plain) == pytest.approx(-float(per.mean()), abs=1e-6)
 

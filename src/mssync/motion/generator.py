@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from mssync.arrays import Array
+from mssync.motion.drive import FEATURES, Drive, directions, seen_along
 from mssync.motion.noise import BURN_IN, burned_in, smooth
 from mssync.sessions import PATIENCE, Network, open_session
 from mssync.speech.features import BANDS, FEATURE_RANGE
@@ -40,11 +41,13 @@ class GeneratorState:
     mask: Array
     style: Array
     noise: Array
+    hearing: Array
+    directions: Array
     rng: np.random.Generator
 
     def arrays(self) -> dict[str, Array]:
         """The state without its random generator, by name."""
-        return {n: getattr(self, n) for n in (*NETWORK_STATE, "style", "noise")}
+        return {n: getattr(self, n) for n in (*NETWORK_STATE, "style", "noise", "hearing", "directions")}
 
 
 class MotionGenerator:
@@ -94,16 +97,22 @@ class MotionGenerator:
         self._scales = np.asarray(manifest["scales"], np.float32)
         style = manifest["style"]
         self._energy = np.asarray(style["default"], np.float32)
+        drive = manifest.get("drive")
+        self.drive = None if drive is None else Drive.from_json(drive, self._shape["noise"])
         self.columns = len(self._scales)
 
     def start(self, seed: int) -> GeneratorState:
-        """The state before the first frame: the photo's own pose, held through a short silence; a style drawn from the
-        seed. (The paper, too, repeats the first pose before it lets go.)
+        """The state before the first frame: the photo's own pose, held through a short silence; a style and a way of
+        answering the voice drawn from the seed. (The paper, too, repeats the first pose before it lets go.)
         """
         s = self._shape
         rng = np.random.default_rng([seed, 0x5EED])
         drawn = rng.standard_normal(s["style"] - len(self._energy)).astype(np.float32)
         noise = burned_in(rng.standard_normal((BURN_IN, s["noise"])).astype(np.float32))
+        own = hearing = np.zeros(0, np.float32)
+        if self.drive is not None:
+            own = directions(rng.standard_normal((s["noise"], FEATURES)).astype(np.float32))
+            hearing = self.drive.start()
         state = GeneratorState(
             np.zeros((1, s["motion"]), np.float32),
             np.zeros((1, s["motion"]), np.float32),
@@ -112,6 +121,8 @@ class MotionGenerator:
             np.full((1, s["window"]), -1e4, np.float32),
             np.concatenate([self._energy, drawn])[None],
             noise,
+            hearing,
+            own,
             rng,
         )
         silence = np.full((self.timing.steps, BANDS), FEATURE_RANGE[0], np.float32)
@@ -154,6 +165,12 @@ class MotionGenerator:
         rng.bit_generator.state = state.rng.bit_generator.state
         white = rng.standard_normal((levels.shape[1], self._shape["noise"])).astype(np.float32)
         noise, noise_state = smooth(white, state.noise)
+        hearing = state.hearing
+        if self.drive is not None:
+            first = STEPS_PER_FRAME * (self.timing.context + self.drive.lead)
+            ahead = sound[first - STEPS_PER_FRAME : first + STEPS_PER_FRAME * len(noise)]
+            heard, hearing = self.drive.hear(ahead, hearing)
+            noise = seen_along(heard, state.directions, noise)
         now = {n: getattr(state, n) for n in NETWORK_STATE}
         rows = np.empty((levels.shape[1], self.columns), np.float32)
         for t in range(levels.shape[1]):
@@ -163,7 +180,8 @@ class MotionGenerator:
             pose, velocity = (state.pose, np.zeros_like(state.velocity)) if hold else (out[0], out[1])
             now = {"pose": pose, "velocity": velocity, "keys": out[2], "values": out[3], "mask": mask}
             rows[t] = out[0][0]
-        return GeneratorState(**now, style=state.style, noise=noise_state, rng=rng), rows * self._scales
+        same = {"style": state.style, "directions": state.directions}
+        return GeneratorState(**now, **same, noise=noise_state, hearing=hearing, rng=rng), rows * self._scales
 
 
 def _graphs(s: Mapping[str, int], timing: Timing) -> dict[str, tuple[_Shapes, _Shapes]]:

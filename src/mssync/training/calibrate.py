@@ -144,5 +144,5 @@ def _clips(train: Sequence[Sample], role: str) -> list[Sample]:
 def _made(net: Generator, facts: Facts, clips: Sequence[Sample]) -> list[Array]:
     """Free-running motion for each clip's sound, as long as the clip, at most 20 seconds."""
     frames = min(MOST_FRAMES, max(len(s.motion) for s in clips))
-    made = generate(net, facts.scales, facts.style_default, clips, 0, frames)
+    made = generate(net, facts, clips, 0, frames)
     return [m[: len(s.motion)][:frames] for m, s in zip(made, clips, strict=True)]

@@ -19,6 +19,7 @@ from mssync.errors import InputError, OutputError
 from mssync.files import make_folder, replacing, replacing_folder
 from mssync.manifest import FILES, check_manifest
 from mssync.models import CARD, is_model_folder, load_model, write_manifest
+from mssync.motion.drive import seen_along
 from mssync.motion.generator import NETWORK_STATE, MotionGenerator
 from mssync.motion.noise import smooth
 from mssync.motion.pyramid import View
@@ -29,6 +30,7 @@ from mssync.nets.syncer import Syncer
 from mssync.schema import Unsound
 from mssync.sessions import open_session
 from mssync.texts import clean
+from mssync.timing import STEPS_PER_FRAME
 from mssync.training.card import model_card
 from mssync.training.checkpoint import ANEW, foreign, load_checkpoint, load_json
 from mssync.training.init import MEASURED, Start, load_run
@@ -96,6 +98,7 @@ def _manifest(start: Start, state: dict[str, Any], data: dict[str, Any]) -> dict
         "stages": list(start.space.stages),
         "shape": start.net.shape.as_dict(),
         "scales": facts["scales"],
+        "drive": facts["drive"],
         "style": {
             "default": facts["style_default"],
             "energy_mean": facts["energy_mean"],
@@ -210,6 +213,10 @@ def compare(net: Generator, folder: Path, manifest: dict[str, Any], seed: int = 
     _, rows = runtime.block(start, sound)
     white = runtime.start(seed).rng.standard_normal((net.shape.block, net.shape.noise)).astype(np.float32)
     noise, _ = smooth(white, start.noise)
+    if runtime.drive is not None:
+        first = STEPS_PER_FRAME * (net.shape.context + runtime.drive.lead)
+        ahead = sound[first - STEPS_PER_FRAME : first + STEPS_PER_FRAME * net.shape.block]
+        noise = seen_along(runtime.drive.hear(ahead, start.hearing)[0], start.directions, noise)
     with torch.no_grad():
         levels = net.sound(torch.as_tensor(sound)[None])
         extra = torch.as_tensor(np.concatenate([np.repeat(start.style, net.shape.block, 0), noise], 1))[None]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from mssync.arrays import Array
+from mssync.motion.drive import LEAD, Drive
 from mssync.training.data.listing import natural
 from mssync.training.data.samples import Sample, scales
 
@@ -21,12 +22,14 @@ class Facts:
         scales: ``(D,)`` size of each column of motion, in the space's units.
         energy_mean, energy_std: ``(2,)`` over clips of :func:`mssync.training.data.samples.clip_energy`.
         style_default: ``(2,)`` energies in units of ``energy_std`` that the model is asked for where nobody chooses.
+        drive: how variation hears the voice; None for a net whose variation is noise that hears nothing.
     """
 
     scales: Array
     energy_mean: Array
     energy_std: Array
     style_default: Array
+    drive: Drive | None = None
 
     @staticmethod
     def of(samples: Sequence[Sample]) -> Facts:
@@ -43,18 +46,24 @@ class Facts:
             ((np.median(usual, axis=0) - mean) / std).astype(np.float32),
         )
 
-    def as_json(self) -> dict[str, list[float]]:
-        return {
-            k: [float(x) for x in getattr(self, k)] for k in ("scales", "energy_mean", "energy_std", "style_default")
-        }
+    def hearing(self, samples: Sequence[Sample], columns: int, lookahead: int) -> Facts:
+        """The same with a drive of so many columns, measured on natural speakers where there are any."""
+        sounds = {id(s.sound): s.sound for s in natural(samples, lambda s: s.entry)}
+        return replace(self, drive=Drive.fit(list(sounds.values()), columns, min(LEAD, lookahead)))
+
+    def as_json(self) -> dict[str, Any]:
+        names = ("scales", "energy_mean", "energy_std", "style_default")
+        drive = None if self.drive is None else self.drive.as_json()
+        return {**{k: [float(x) for x in getattr(self, k)] for k in names}, "drive": drive}
 
     @staticmethod
-    def from_json(values: Mapping[str, Any], columns: int) -> Facts:
+    def from_json(values: Mapping[str, Any], columns: int, noise: int) -> Facts:
         """From :meth:`as_json`.
 
         Args:
             values: parsed.
             columns: of the motion.
+            noise: columns of variation.
         Raises:
             KeyError, TypeError, ValueError: these are none.
         """
@@ -63,4 +72,6 @@ class Facts:
             raise ValueError("facts of other data")
         if not (found[0] > 0).all() or not (found[2] > 0).all():
             raise ValueError("scales that are not positive")
-        return Facts(*found)
+        drive = values.get("drive")
+        hears = None if drive is None else Drive.from_json(drive, noise)
+        return Facts(found[0], found[1], found[2], found[3], hears)

@@ -1,6 +1,6 @@
 """``mssync train generator``: the training loop, readable from top to bottom.
 
-Two rollouts of every window from different noise run on their own outputs (free-running after a few observed
+Two takes of every window run on their own outputs (free-running after a few observed
 frames); :mod:`mssync.training.objective` says what is asked of them. Checkpoints are safetensors beside a JSON state;
 a run that was stopped goes on where it was.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from torch import Tensor
 from mssync.errors import InputError
 from mssync.files import make_folder
 from mssync.motion.columns import width
+from mssync.motion.drive import FEATURES, directions, seen_along
 from mssync.motion.noise import BURN_IN, burned_in, smooth
 from mssync.motion.space import MotionSpace
 from mssync.nets.discriminator import DiscriminatorShape, WindowDiscriminator, hinge_real_fake
@@ -89,9 +91,13 @@ class Trainer:
         found = load_checkpoint(out, CHECKPOINT)
         if found:
             with foreign(out):
-                self.facts = Facts.from_json(found[1]["facts"], d)
+                self.facts = Facts.from_json(found[1]["facts"], d, n.noise)
         else:
             self.facts = start.facts if start else Facts.of(train)
+            if n.variation == "noise":
+                self.facts = replace(self.facts, drive=None)
+            elif self.facts.drive is None and config.steps:
+                self.facts = self.facts.hearing(train, n.noise, n.lookahead)
         shape = GeneratorShape(
             motion=d, bands=BANDS, channels=n.channels, width=n.width, hidden=n.hidden,
             branch=n.branch, window=n.window, style=2 + n.style_noise, noise=n.noise, decay=n.decay,
@@ -109,7 +115,9 @@ class Trainer:
         self.critic_optimizer = torch.optim.Adam(
             self.critic.parameters(), lr=config.discriminator.lr, betas=(0.0, 0.99)
         )  # fmt: skip
-        self.sampler = Sampler(train, config.roles, config.frames, n.context, n.lookahead, config.seed)
+        self.sampler = Sampler(
+            train, config.roles, config.frames, n.context, n.lookahead, config.seed, self.facts.drive
+        )  # fmt: skip
         self.batches = self.sampler.batches(config.batch)
         self.noise = torch.Generator(device="cpu").manual_seed(config.seed + 1)
         self.augment = SoundAugment(BANDS, config.augment, NAT["bands"], self.noise)
@@ -143,7 +151,11 @@ class Trainer:
             levels = self.net.sound(self.augment(features)).float()
         levels = torch.cat([levels, levels])
         style = torch.randn(2 * b, 1, c.net.style_noise, generator=g).to(dev)
-        fresh = smooth_noise(2 * b, n, c.net.noise, g).to(dev)
+        fresh = smooth_noise(2 * b, n, c.net.noise, g)
+        if batch.heard is not None:
+            own = directions(torch.randn(2 * b, 1, c.net.noise, FEATURES, generator=g).numpy())
+            fresh = torch.from_numpy(seen_along(np.concatenate([batch.heard] * 2), own, fresh.numpy()))
+        fresh = fresh.to(dev)
         extra = torch.cat([torch.cat([energy, energy])[:, None].expand(-1, n, -1), style.expand(-1, n, -1), fresh], 2)
         if float(torch.rand(1, generator=g)) < c.carry and self.carry is not None:
             # From where earlier rollouts ended, on new audio: the net meets its own long-run poses and must still
@@ -162,7 +174,8 @@ class Trainer:
         self.carry = end.detached()
         first = self.net.shape.context
         features = features[:, first * STEPS_PER_FRAME : (first + n) * STEPS_PER_FRAME]
-        return Rollouts(generated[:b], generated[b:], reference, features, burn_in, warm_up, nudged)
+        heads = torch.as_tensor([not c.loss.heads_of or r in c.loss.heads_of for r in batch.roles], device=dev)
+        return Rollouts(generated[:b], generated[b:], reference, features, burn_in, warm_up, nudged, heads)
 
     def _train_critic(self, rollouts: Rollouts) -> dict[str, float]:
         """One step of the discriminator on the same rollouts."""
@@ -258,7 +271,7 @@ class Trainer:
     def probe(self) -> dict[str, float]:
         """Free-running dev numbers of the averaged weights (see :func:`mssync.training.probe.probe_generator`)."""
         facts = self.facts
-        return probe_generator(self.averaged(), facts.scales, facts.style_default, self.dev, self.objective.teachers)
+        return probe_generator(self.averaged(), facts, self.dev, self.objective.teachers)
 
     def save(self) -> None:
         """Write the checkpoint."""

@@ -114,7 +114,7 @@ def load_run(run: Path) -> Start:
     data, space = load_json(run / "data.json"), load_space(run / "space.npz")
     with foreign(run):
         net = Generator(GeneratorShape.of(sizes(state["shape"]))).eval()
-        facts = Facts.from_json(state["facts"], net.shape.motion)
+        facts = Facts.from_json(state["facts"], net.shape.motion, net.shape.noise)
         title = clean(f"{state['config']['name']} {state['config']['release']}")
         measured = {k: data[k] for k in entries_of(space.stages)}
     if len(space.names) != net.shape.motion:
@@ -140,7 +140,14 @@ def _of_model(model: Model) -> Start:
         net = Generator(GeneratorShape.of(sizes(manifest["shape"]))).eval()
         style = manifest["style"]
         facts = Facts.from_json(
-            {**style, "style_default": style["default"], "scales": manifest["scales"]}, net.shape.motion
+            {
+                **style,
+                "style_default": style["default"],
+                "scales": manifest["scales"],
+                "drive": manifest.get("drive"),
+            },
+            net.shape.motion,
+            net.shape.noise,
         )
         closures = None
         if CLOSURE in model.data:

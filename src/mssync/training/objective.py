@@ -27,6 +27,8 @@ from mssync.training.losses import closeness, energy_score
 from mssync.training.teachers import SyncTeachers
 
 HEAD_WINDOWS: Final = (5, 10, 20, 40)
+AXIS_WINDOWS: Final = (1, 10, 40)
+POSTURE: Final = 16
 MOUTH_WINDOWS: Final = (1, 5, 20)
 POINT_WINDOWS: Final = (1, 5, 20)
 CLOSURE_SOFTNESS: Final = 0.02  # inter-ocular distances
@@ -46,6 +48,7 @@ class Rollouts:
             an older one.
         observed: ``(B, warm_up, D)`` the warm-up frames that the first rollout went out from, as the network saw them;
             None: those of the reference.
+        heads: ``(B,)`` windows whose people move their heads; None: all.
     """
 
     first: Tensor
@@ -55,6 +58,7 @@ class Rollouts:
     burn_in: int
     warm_up: int
     observed: Tensor | None = None
+    heads: Tensor | None = None
 
     @property
     def discriminated(self) -> Tensor:
@@ -113,6 +117,9 @@ class Objective:
         n = rollouts.burn_in
         a, b, y = rollouts.first[:, n:], rollouts.second[:, n:], rollouts.reference[:, n:]
         parts = self._energy(a, b, y, c.mouth_spread if step >= c.mouth_spread_from else 1.0)
+        moving = torch.ones(len(y), dtype=torch.bool, device=y.device) if rollouts.heads is None else rollouts.heads
+        if moving.any():
+            parts |= self._heads(a[moving], b[moving], y[moving])
         if c.supervised > 0:
             parts["supervised"] = c.supervised * ((a - y).square().mean() + (b - y).square().mean()) / 2
         if width(self.groups.points):
@@ -126,9 +133,7 @@ class Objective:
             parts["warm_up"] = c.warm_up * difference.square().mean()
         if self.teachers is not None and step >= c.synchrony_from:
             features = rollouts.features[:, STEPS_PER_FRAME * n :]
-            parts |= self.teachers.loss(
-                torch.cat([a, b]), torch.cat([y, y]), torch.cat([features, features]), up_to_real=c.synchrony_up_to_real
-            )
+            parts |= self.teachers.loss((a, b), y, features, up_to_real=c.synchrony_up_to_real, heads=moving)
         if discriminator is not None:
             parts["adversarial"] = c.adversarial * hinge_fooled(discriminator(rollouts.discriminated))
         total = torch.stack(list(parts.values())).sum()
@@ -139,7 +144,7 @@ class Objective:
 
     def _energy(self, a: Tensor, b: Tensor, y: Tensor, beta: float) -> dict[str, Tensor]:
         w, g = self.config, self.groups
-        turn, shift, mouth, face, eyes = g.rotation, g.shift, g.mouth, g.expression, g.eyes
+        mouth, face, eyes = g.mouth, g.expression, g.eyes
 
         def lips(x: Tensor) -> Tensor:
             return x[..., mouth] * self.mouth
@@ -149,14 +154,37 @@ class Objective:
 
         va, vb, vy = self._velocity(a), self._velocity(b), self._velocity(y)
         return {
-            "head": w.head * sum_of(energy_score, a, b, y, (turn, shift), HEAD_WINDOWS),
-            "head_velocity": w.head_velocity * sum_of(energy_score, va, vb, vy, (turn, shift), HEAD_WINDOWS),
             "mouth": w.mouth * energy_score(lips(a), lips(b), lips(y), MOUTH_WINDOWS, beta),
             "mouth_velocity": w.mouth_velocity * energy_score(lips(va), lips(vb), lips(vy), (1, 5), beta),
             "closure": w.closure * energy_score(closed(a), closed(b), closed(y), (1, 5), beta),
             "face": w.face * energy_score(a[..., face], b[..., face], y[..., face], (1, 20)),
             "eyes": w.eyes * energy_score(a[..., eyes], b[..., eyes], y[..., eyes], (1, 10)),
         }
+
+    def _heads(self, a: Tensor, b: Tensor, y: Tensor) -> dict[str, Tensor]:
+        w, g = self.config, self.groups
+        groups, axes = (g.rotation, g.shift), [slice(i, i + 1) for i in range(g.head.start, g.head.stop)]
+        if not axes:  # a motion space of points
+            return {}
+        va, vb, vy = self._velocity(a), self._velocity(b), self._velocity(y)
+        parts = {
+            "head": w.head * sum_of(energy_score, a, b, y, groups, HEAD_WINDOWS),
+            "head_velocity": w.head_velocity * sum_of(energy_score, va, vb, vy, groups, HEAD_WINDOWS),
+        }
+        if w.head_axes > 0:
+            # In a joint score the axis that moves most speaks for all; alone each must have people's spread and pace.
+            place = sum_of(energy_score, a, b, y, axes, AXIS_WINDOWS)
+            pace = sum_of(energy_score, va, vb, vy, axes, AXIS_WINDOWS)
+            parts["head_axes"] = w.head_axes * (place + pace) / len(axes)
+        if w.posture > 0:
+            sa, sb, sy = (_course(x) for x in (a, b, y))
+            parts["posture"] = w.posture * sum_of(energy_score, sa, sb, sy, axes, (1, 2, sy.shape[1])) / len(axes)
+        return parts
+
+
+def _course(x: Tensor) -> Tensor:
+    """Means over :data:`POSTURE` frames, half-overlapping: where the head is, without the beat."""
+    return torch.nn.functional.avg_pool1d(x.transpose(1, 2), POSTURE, POSTURE // 2).transpose(1, 2)
 
 
 def sum_of(

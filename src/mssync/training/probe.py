@@ -3,59 +3,75 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 import torch
 
 from mssync.arrays import Array
 from mssync.motion.columns import width
+from mssync.motion.drive import FEATURES, directions, seen_along
 from mssync.motion.noise import BURN_IN, burned_in, smooth
 from mssync.nets.generator import Generator
 from mssync.timing import STEPS_PER_FRAME
 from mssync.training.data.listing import natural
 from mssync.training.data.samples import Sample
 from mssync.training.data.windows import cut
+from mssync.training.facts import Facts
 from mssync.training.teachers import SyncTeachers
 
 LAGS = 8
+FIRST = 25  # frames that every answer begins alike, from the photo's pose
 CLOSED = 0.02  # inter-ocular distances
+AXES = ("pitch", "yaw", "roll")
 
 
 @torch.no_grad()
-def generate(net: Generator, scale: Array, style: Array, samples: Sequence[Sample], seed: int, frames: int) -> Array:
-    """Free-running motion ``(B, frames, D)`` in the space's units from rest, one noise per seed."""
-    block = net.shape.block
+def generate(
+    net: Generator, facts: Facts, samples: Sequence[Sample], seed: int, frames: int, *, alike: bool = False
+) -> Array:
+    """Free-running motion ``(B, frames, D)`` in the space's units from rest; ``alike``: one and the same take for all
+    samples, as one seed gives at run time, else each has its own."""
+    block, context = net.shape.block, net.shape.context
     frames = -(-frames // block) * block
-    sound = np.stack([cut(s, 0, frames, net.shape.context + block, net.shape.lookahead)[1] for s in samples])
+    sound = np.stack([cut(s, 0, frames, context + block, net.shape.lookahead)[1] for s in samples])
     like = next(net.parameters())
     draw = torch.Generator().manual_seed(seed)
     b, shape = len(samples), net.shape
-    fixed = torch.as_tensor(style).expand(b, -1)
-    fixed = torch.cat([fixed, torch.randn(b, shape.style - len(style), generator=draw)], 1)
+    takes = 1 if alike else b
+    drawn = torch.randn(takes, shape.style - len(facts.style_default), generator=draw).expand(b, -1)
+    fixed = torch.cat([torch.as_tensor(facts.style_default).expand(b, -1), drawn], 1)
     frames += block
-    white = torch.randn(BURN_IN + frames, b, shape.noise, generator=draw).numpy()
-    fresh = torch.from_numpy(smooth(white[BURN_IN:], burned_in(white[:BURN_IN]))[0]).transpose(0, 1)
-    extra = torch.cat([fixed[:, None].expand(-1, frames, -1), fresh], 2).to(like.device)
+    white = torch.randn(BURN_IN + frames, takes, shape.noise, generator=draw).expand(-1, b, -1).numpy()
+    fresh = smooth(white[BURN_IN:], burned_in(white[:BURN_IN]))[0].swapaxes(0, 1)
+    if facts.drive is not None:
+        own = directions(torch.randn(takes, shape.noise, FEATURES, generator=draw).expand(b, -1, -1).numpy())
+        first, last = context + facts.drive.lead - 1, context + facts.drive.lead + frames
+        ahead = sound[:, STEPS_PER_FRAME * first : STEPS_PER_FRAME * last]
+        heard = [facts.drive.hear(s, facts.drive.start())[0] for s in ahead]
+        fresh = np.stack([seen_along(h, w, x) for h, w, x in zip(heard, own, fresh, strict=True)])
+    extra = torch.cat([fixed[:, None].expand(-1, frames, -1), torch.from_numpy(fresh)], 2).to(like.device)
     levels = net.sound(torch.as_tensor(sound, device=like.device))
     # As at run time: the photo's pose is held for one block before the net is let go.
     held = torch.zeros(b, block, shape.motion, device=like.device)
     made, _ = net.rollout(net.start(b), levels, extra, held)
-    return np.asarray(made[:, block:].cpu().numpy() * scale, np.float32)
+    return np.asarray(made[:, block:].cpu().numpy() * facts.scales, np.float32)
 
 
 def probe_generator(
-    net: Generator, scale: Array, style: Array, dev: Sequence[Sample], teachers: SyncTeachers | None = None
+    net: Generator, facts: Facts, dev: Sequence[Sample], teachers: SyncTeachers | None = None
 ) -> dict[str, float]:
     """Numbers on dev clips.
 
     Args:
-        net, scale, style: what is probed (see :func:`generate`).
+        net, facts: what is probed (see :func:`generate`).
         dev: samples.
         teachers: the syncers that train it, for ``sync_*``; None leaves these out.
     Returns:
         ``lips_r``: median correlation of generated and real lip gap (lag 0); ``lips_on``: share of clips whose best
-        lag lies within one frame; ``gap_std``: generated over real spread of the gap; ``head_std``, ``head_speed``:
-        generated over natural people's rotation spread and speed; ``seeds_head``, ``seeds_lips``: correlation
+        lag lies within one frame; ``gap_std``: generated over real spread of the gap; ``std_<axis>``,
+        ``speed_<axis>``: generated over natural people's spread and speed of rotation; ``other_<axis>``: median size
+        of the correlation between one take's answers to two speeches; ``seeds_head``, ``seeds_lips``: correlation
         between two seeds; ``shut``: share of the frames with closed lips in real speech at which the generated gap, one
         frame wider, closes too, less the share of all speech frames at which it does; ``sync_<view>``: mean cosine of
         levels 0 to 3 over real's own (natural people for the head); ``score``: what early stopping minimises.
@@ -65,8 +81,10 @@ def probe_generator(
     n = min(200, max(len(s.motion) for s in talk))
     groups = talk[0].groups
     if not width(groups.rotation) or not width(groups.lip_gap):
-        return _amounts(generate(net, scale, style, talk, 1, n), talk)
-    one, two = (generate(net, scale, style, talk, seed, n) for seed in (1, 2))
+        return _amounts(generate(net, facts, talk, 1, n), talk)
+    one, two = (generate(net, facts, talk, seed, n) for seed in (1, 2))
+    people = natural(talk, lambda s: s.entry)
+    moving = generate(net, facts, people, 3, n, alike=True)
     r, on, spread = [], [], []
     for s, a in zip(talk, one, strict=True):
         m = min(len(s.motion), n)
@@ -75,24 +93,26 @@ def probe_generator(
         r.append(curve[LAGS])
         on.append(abs(int(np.argmax(curve)) - LAGS) <= 1)
         spread.append(g.std() / (y.std() + 1e-3))
-    people = natural(talk, lambda s: s.entry)
-    real_std = np.mean([s.motion[:n, :3].std(0).mean() for s in people])
-    real_speed = np.mean([np.abs(np.diff(s.motion[:, :3], axis=0)).mean() for s in people])
-    head_std = float(np.mean([a[:, :3].std(0).mean() for a in one]) / real_std)
-    head_speed = float(np.abs(np.diff(one[..., :3], axis=1)).mean() / real_speed)
+    real_std = np.mean([s.motion[:n, :3].std(0) for s in people], axis=0)
+    real_speed = np.mean([np.abs(np.diff(s.motion[:, :3], axis=0)).mean(0) for s in people], axis=0)
+    std = np.mean([a[: len(s.motion), :3].std(0) for a, s in zip(moving, people, strict=True)], axis=0) / real_std
+    speed = np.abs(np.diff(moving[..., :3], axis=1)).mean((0, 1)) / real_speed
+    pairs = combinations([m[FIRST:] for m in moving], 2)
+    other = np.median([[abs(_corr(a[:, i], b[:, i])) for i in range(3)] for a, b in pairs] or [[0.0] * 3], axis=0)
     seeds_head = [abs(_corr(a[:, i], b[:, i])) for a, b in zip(one, two, strict=True) for i in range(3)]
     seeds_lips = [_corr(a[:, -5], b[:, -5]) for a, b in zip(one, two, strict=True)]
     lips_r = float(np.median(r))
     shut = float(np.mean([_shut(a[:, -5], s) for s, a in zip(talk, one, strict=True)]))
-    agree = {} if teachers is None else _agreement(teachers, scale, talk, people, one)
-    apart = [0.3 * abs(np.log(x + 1e-6)) for x in (head_std, head_speed)]
+    agree = {} if teachers is None else _agreement(teachers, facts.scales, talk, people, one)
+    apart = [0.1 * abs(np.log(x + 1e-6)) for x in (*std, *speed)]
     apart += [0.5 * max(0.0, 1 - x) for x in agree.values()]
     return {
         "lips_r": lips_r,
         "lips_on": float(np.mean(on)),
         "gap_std": float(np.median(spread)),
-        "head_std": head_std,
-        "head_speed": head_speed,
+        **{f"std_{axis}": float(x) for axis, x in zip(AXES, std, strict=True)},
+        **{f"speed_{axis}": float(x) for axis, x in zip(AXES, speed, strict=True)},
+        **{f"other_{axis}": float(x) for axis, x in zip(AXES, other, strict=True)},
         "seeds_head": float(np.mean(seeds_head)),
         "seeds_lips": float(np.median(seeds_lips)),
         "shut": shut,
@@ -126,16 +146,16 @@ def _shut(made: Array, real: Sample) -> float:
 
 @torch.no_grad()
 def _agreement(
-    teachers: SyncTeachers, scale: Array, talk: Sequence[Sample], natural: Sequence[Sample], made: Array
+    teachers: SyncTeachers, scale: Array, talk: Sequence[Sample], people: Sequence[Sample], made: Array
 ) -> dict[str, float]:
     """Cosines of generated over real motion, by the training's own syncers."""
-    natural_ids = {id(s) for s in natural}
+    moving = {id(s) for s in people}
     device = teachers.device
     out: dict[str, float] = {}
     for view in teachers.weights:
         ratios = []
         for s, a in zip(talk, made, strict=True):
-            if view == "head" and id(s) not in natural_ids:
+            if view in teachers.of_heads and id(s) not in moving:
                 continue
             n = min(len(s.motion), len(a))
             sound = torch.as_tensor(s.sound[: STEPS_PER_FRAME * n], device=device)[None]

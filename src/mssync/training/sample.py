@@ -68,7 +68,7 @@ class SampleVideo:
         save_wav(wav, self.sound, SAMPLE_RATE, True)
         facts = trainer.facts
         frames = len(self.sample.motion)
-        rows = generate(trainer.averaged(), facts.scales, facts.style_default, [self.sample], 0, frames)[0]
+        rows = generate(trainer.averaged(), facts, [self.sample], 0, frames)[0]
         out = folder / f"step-{trainer.step:06d}.mp4"
         with VideoWriter(out, *self.size, sound=wav, metadata={}, force=True) as video:
             for row in rows[:frames]:

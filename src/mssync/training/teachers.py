@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -11,9 +12,9 @@ from mssync.errors import InputError
 from mssync.motion.pyramid import View
 from mssync.motion.space import MotionSpace
 from mssync.motion.syncers import SyncerPyramid
-from mssync.nets.syncer import Syncer, SyncerShape, coarser, synchrony
+from mssync.nets.syncer import Syncer, SyncerShape, coarser, windows
 from mssync.speech.features import BANDS
-from mssync.timing import LEVELS
+from mssync.timing import LEVELS, PYRAMID_KERNEL
 from mssync.training.checkpoint import foreign, load_checkpoint, load_weights, part_of, sha256, sizes
 from mssync.training.config import SyncerConfig
 from mssync.training.graphs import fill, graph_weights
@@ -38,11 +39,17 @@ class SyncTeachers:
         self.weights = {v: w for v, w in weights.items() if w > 0}
         self.nets: dict[tuple[View, int], Syncer] = {}
         self.matrices: dict[View, Tensor] = {}
+        self.of_heads: set[View] = set()
+        """Views of nothing but the head."""
         self.hashes: dict[str, str] = {}
         """sha256 of the files that teach, by view and level."""
         for view in self.weights:
             matrix = torch.as_tensor(space.view(view).matrix, device=scales.device)
             self.matrices[view] = scales[:, None] * matrix
+            elsewhere = matrix.clone()
+            elsewhere[space.groups.head] = 0.0
+            if not elsewhere.any():
+                self.of_heads.add(view)
             for level in range(LEVELS):
                 net, path = load_syncer(folder, space, view, level)
                 if net.shape.motion != matrix.shape[1] or net.shape.bands != BANDS:
@@ -52,32 +59,53 @@ class SyncTeachers:
 
     def agreement(self, motion: Tensor, sound: Tensor, view: View) -> list[Tensor]:
         """Mean cosine ``(B,)`` of every level that the length allows."""
-        m, s = motion @ self.matrices[view], sound
+        return self._agree(motion, self._hear(_pyramid(sound), view), view)
+
+    @torch.no_grad()
+    def _hear(self, sounds: list[Tensor], view: View) -> list[Tensor]:
+        """Unit vectors ``(B, W, E)`` of the sound's windows, level by level: the costly half, and the same for all."""
         out = []
-        for level in range(LEVELS):
-            if level:
-                if m.shape[1] <= 4:
-                    break
-                m, s = coarser(m), coarser(s)
-            shape = self.nets[view, level].shape
-            if m.shape[1] < shape.frames or s.shape[1] < shape.steps:
+        for level, sound in enumerate(sounds):
+            net = self.nets[view, level]
+            if sound.shape[1] < net.shape.steps:
                 break
-            out.append(synchrony(self.nets[view, level], m, s).mean(1))
+            cut = windows(sound, net.shape.steps, net.shape.steps // net.shape.frames)
+            out.append(net.sound(cut.flatten(0, 1)).reshape(*cut.shape[:2], -1))
         return out
 
-    def loss(self, made: Tensor, real: Tensor, sound: Tensor, *, up_to_real: bool) -> dict[str, Tensor]:
-        """Minus the cosine, averaged over windows per level, then over levels, one part per view.
+    def _agree(self, motion: Tensor, heard: list[Tensor], view: View) -> list[Tensor]:
+        out = []
+        for level, (m, vectors) in enumerate(zip(_pyramid(motion @ self.matrices[view]), heard, strict=False)):
+            net = self.nets[view, level]
+            if m.shape[1] < net.shape.frames:
+                break
+            cut = windows(m, net.shape.frames, 1)[:, : vectors.shape[1]]
+            seen = net.motion(cut.flatten(0, 1)).reshape(*cut.shape[:2], -1)
+            out.append((seen * vectors[:, : cut.shape[1]]).sum(2).mean(1))
+        return out
+
+    def loss(
+        self, made: Sequence[Tensor], real: Tensor, sound: Tensor, *, up_to_real: bool, heads: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """For rollouts ``made``, each ``(B, T, D)`` as ``real``: minus the cosine, averaged over windows per level,
+        then over levels, one part per view.
 
         With ``up_to_real`` a rollout is asked to agree as well as the real motion does, and no better: what agrees
-        better than people is an average mouth.
+        better than people is an average mouth. In the views of nothing but the head only the rows ``heads (B,)``
+        count.
         """
         parts = {}
+        sounds = _pyramid(sound)
         for view, weight in self.weights.items():
-            got = self.agreement(made, sound, view)
+            rows = slice(None) if heads is None or view not in self.of_heads else heads
+            if not len(real[rows]):
+                continue
+            heard = self._hear([s[rows] for s in sounds], view)
+            got = self._agree(torch.cat([m[rows] for m in made]), [torch.cat([h] * len(made)) for h in heard], view)
             if up_to_real:
                 with torch.no_grad():
-                    want = self.agreement(real, sound, view)
-                per = [torch.relu(w - g).mean() for g, w in zip(got, want, strict=True)]
+                    want = self._agree(real[rows], heard, view)
+                per = [torch.relu(w.repeat(len(made)) - g).mean() for g, w in zip(got, want, strict=True)]
             else:
                 per = [-g.mean() for g in got]
             parts[f"sync_{view}"] = weight * torch.stack(per).mean()
@@ -86,6 +114,14 @@ class SyncTeachers:
 
 def _elsewhere(path: Path) -> InputError:
     return InputError(f"{path} was trained in another motion space; train syncers in this one.")
+
+
+def _pyramid(x: Tensor) -> list[Tensor]:
+    """Every level of ``(B, T, D)`` that is long enough for one more."""
+    out = [x]
+    while len(out) < LEVELS and out[-1].shape[1] > PYRAMID_KERNEL // 2 + 1:
+        out.append(coarser(out[-1]))
+    return out
 
 
 def load_syncer(folder: Path, space: MotionSpace, view: View, level: int) -> tuple[Syncer, Path]:

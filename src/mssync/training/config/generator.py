@@ -24,6 +24,8 @@ class NetConfig(Recipe):
     noise: int = Field(8, ge=1, le=256)
     decay: int = Field(20, ge=0, lt=1000)
     masks: Literal["softmax", "sigmoid"] = "softmax"
+    # What takes differ by: how they answer the voice (:mod:`mssync.motion.drive`), or noise that hears nothing.
+    variation: Literal["voice", "noise"] = "voice"
     context: int = Field(48, ge=48, le=1024, multiple_of=8)
     lookahead: int = Field(12, ge=0, le=256)
     block: int = Field(8, ge=8, le=256, multiple_of=8)
@@ -40,17 +42,23 @@ class LossConfig(Recipe):
 
     ``head`` to ``face`` are energy scores per group of columns, positions and velocities (``mouth`` weighs the
     expression by how far it moves the lips, ``face`` all of it alike, or the points of a motion space of points; groups
-    that a space lacks do not count). ``mouth_spread`` scales the repulsion between two rollouts of the mouth (1 = the
-    proper score), from step ``mouth_spread_from`` on. ``synchrony`` has one weight per view, from step
-    ``synchrony_from`` on; with ``synchrony_up_to_real`` a rollout need agree no better than the
-    real motion does. ``adversarial`` and its discriminator set in at step ``adversarial_from``. ``supervised``,
-    ``warm_up`` and ``velocity`` are the paper's L2, warm-up reconstruction and velocity L1 (there 0.01, 0.001 and 0).
+    that a space lacks do not count). ``head_axes`` scores each axis of the head once more by itself, positions and
+    velocities, ``posture`` its slow course; where ``heads_of`` names roles, only their windows count in the losses of
+    the head: people who read commands keep their heads still, and teach that heads do not hear. ``mouth_spread`` scales
+    the repulsion between two rollouts of the mouth (1 = the proper score), from step ``mouth_spread_from`` on.
+    ``synchrony`` has one weight per view, from step ``synchrony_from`` on; with ``synchrony_up_to_real`` a rollout need
+    agree no better than the real motion does. ``adversarial`` and its discriminator set in at step
+    ``adversarial_from``. ``supervised``, ``warm_up`` and ``velocity`` are the paper's L2, warm-up reconstruction and
+    velocity L1 (there 0.01, 0.001 and 0).
     """
 
     OLD_NAMES = {"head_speed": "head_velocity", "mouth_speed": "mouth_velocity"}
 
     head: Weight = 0.4
     head_velocity: Weight = 0.25
+    head_axes: Weight = 0.0
+    posture: Weight = 0.0
+    heads_of: list[Name] = Field([], max_length=1000)
     mouth: Weight = 4.0
     mouth_velocity: Weight = 2.0
     closure: Weight = 1.0

@@ -11,6 +11,7 @@ import numpy as np
 
 from mssync.arrays import Array
 from mssync.errors import InputError
+from mssync.motion.drive import Drive
 from mssync.speech.features import FEATURE_RANGE
 from mssync.timing import FPS, STEPS_PER_FRAME
 from mssync.training.data.listing import role_weights, some
@@ -25,12 +26,16 @@ class Window:
 
     Attributes:
         motion: ``(B, N, D)``; sound: ``(B, 4 (before + N + after), 26)``; speech: ``(B, N)``; energy: ``(B, 2)``.
+        heard: ``(B, N, columns, 9)`` the voice's course of :class:`mssync.motion.drive.Drive`; None without a drive.
+        roles: ``(B,)`` of their clips.
     """
 
     motion: Array
     sound: Array
     speech: Array
     energy: Array
+    heard: Array | None
+    roles: list[str]
 
 
 class Sampler:
@@ -42,6 +47,7 @@ class Sampler:
         frames: N, length of a window, a multiple of 8.
         before, after: frames of sound context.
         seed: of the draw.
+        drive: how variation hears the voice; None: it does not.
     Raises:
         InputError: no clip fills a window, or no role that is there has a weight.
     """
@@ -54,7 +60,10 @@ class Sampler:
         before: int,
         after: int,
         seed: int,
+        drive: Drive | None = None,
     ) -> None:
+        self._drive = drive
+        self._heard: dict[int, Array] = {}  # by the identity of a clip's sound: mirror images share it
         self._frames, self._before, self._after = frames, before, after
         self._rng = np.random.default_rng(seed)
         groups: dict[str, dict[str, list[Sample]]] = {}
@@ -76,10 +85,17 @@ class Sampler:
         """Endless batches."""
         while True:
             parts = [self._one() for _ in range(size)]
-            motion, sound, speech, energy = (np.stack(p) for p in zip(*parts, strict=True))
-            yield Window(motion, sound, speech, energy)
+            motion, sound, speech, energy = (np.stack(p) for p in zip(*(p[0] for p in parts), strict=True))
+            heard = None if self._drive is None else np.stack([self._hear(self._drive, s, at) for _, s, at in parts])
+            yield Window(motion, sound, speech, energy, heard, [s.entry.role for _, s, _ in parts])
 
-    def _one(self) -> tuple[Array, Array, Array, Array]:
+    def _hear(self, drive: Drive, s: Sample, start: int) -> Array:
+        if id(s.sound) not in self._heard:
+            self._heard[id(s.sound)] = drive.whole(s.sound)
+        heard = self._heard[id(s.sound)]
+        return heard[np.minimum(np.arange(start, start + self._frames), len(heard) - 1)]
+
+    def _one(self) -> tuple[tuple[Array, Array, Array, Array], Sample, int]:
         rng, n = self._rng, self._frames
         for _ in range(50):
             group = self._groups[self._roles[int(rng.choice(len(self._roles), p=self._p))]]
@@ -88,7 +104,7 @@ class Sampler:
             start = int(rng.integers(0, max(1, len(s.motion) - n + 1)))
             if s.valid[start : start + n].mean() > 0.95:
                 break
-        return cut(s, start, n, self._before, self._after)
+        return cut(s, start, n, self._before, self._after), s, start
 
 
 def _long_enough(samples: Sequence[Sample], frames: int) -> list[Sample]:
