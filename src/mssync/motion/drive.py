@@ -95,7 +95,8 @@ class Drive:
         for band in np.moveaxis(rows, 1, 0):
             values, vectors = np.linalg.eigh(band.T @ band / len(band))
             matrices.append((vectors / np.sqrt(np.maximum(values, 1e-4 * values.max() + 1e-12))) @ vectors.T)
-        return Drive(centre, np.asarray(matrices, np.float32), lead)
+        # As a manifest writes it down, so that a run that was stopped goes on to the bit.
+        return Drive.from_json(Drive(centre, np.asarray(matrices, np.float32), lead).as_json(), columns)
 
     @property
     def columns(self) -> int:
