@@ -20,7 +20,7 @@ from mssync.media.provenance import synthetic_metadata
 from mssync.media.targets import ready_video
 from mssync.media.video import VideoWriter
 from mssync.motion.space import MOTION_SUFFIXES, Motion, MotionSpace, Rest
-from mssync.render.warp import Scene, WarpRenderer
+from mssync.render.renderers import Prepared, Renderer
 from mssync.timing import FPS
 
 Progress = Callable[[int, int], None]
@@ -38,10 +38,10 @@ class Canvas:
         alpha: frames of the person alone, with transparency.
     """
 
-    scene: Scene
+    scene: Prepared
     rest: Rest
     space: MotionSpace
-    renderer: WarpRenderer
+    renderer: Renderer
     alpha: bool
 
     @property

@@ -42,8 +42,7 @@ from mssync.motion.space import Motion, MotionSpace, Rest
 from mssync.motion.spaces import load_space
 from mssync.motion.stages import Setting, stages_of
 from mssync.motion.stream import MotionStream
-from mssync.render.relief import with_relief
-from mssync.render.warp import Scene, WarpRenderer
+from mssync.render.renderers import Prepared, Renderer, renderer_of
 from mssync.texts import clean
 from mssync.timing import FPS
 
@@ -86,10 +85,10 @@ class TalkingHead:
         same = said == self.space.kind and (not mark or self.space.has_mark(mark))
         if not same or len(self.space.names) != model.manifest["shape"]["motion"]:
             raise AssetError(f"The model {model.folder} and its space.npz have other columns; export the model again.")
-        self.renderer = WarpRenderer()
+        self.renderer = renderer_of(self.space.renderer)
         self._generator: MotionGenerator | None = None
         self._tracker: FaceTracker | None = None
-        self._last: tuple[object, tuple[Scene, Face]] | None = None
+        self._last: tuple[object, tuple[Prepared, Face]] | None = None
         self._lock = RLock()  # around the networks' start, the work on a photo and the kept scene
 
     @staticmethod
@@ -190,6 +189,7 @@ class TalkingHead:
         size: Size = None,
         face: int = 1,
         background: Background = "keep",
+        renderer: str | None = None,
     ) -> Animation:
         """Put a motion on a photo. The motion sets the length; the sound is cut or filled with silence.
 
@@ -197,13 +197,15 @@ class TalkingHead:
             photo, smile, size, face, background: as for :meth:`animate`.
             motion: a motion or its file; brought to 25 frames per second.
             speech: the voice to lay under it.
+            renderer: ``"warp"`` moves the photo, ``"lines"`` draws the lines of its face; None: the motion space's own.
         Raises:
             InputError: the photo, the speech or the motion cannot be used.
         """
         check_share("smile", smile)
+        drawing = self.renderer if renderer is None else renderer_of(renderer)
         moves = self._checked(motion)
         voice = None if speech is None else Speech.open(speech)
-        scene, found = self._scene(photo, size, face, background)
+        scene, found = self._scene(photo, size, face, background, drawing)
         rest = self.space.prepare(found, smile)
         head = self.space.groups.head
         if "seed" not in moves.meta and width(head):  # recorded; what a seed was drawn for stays where a photo shows it
@@ -212,7 +214,7 @@ class TalkingHead:
             moves = moves.with_values(values)
         model, seed = clean(moves.meta.get("model", self.model.title)), _seed(moves.meta.get("seed", ""))
         return Animation(
-            Canvas(scene, rest, self.space, self.renderer, background == "none"),
+            Canvas(scene, rest, self.space, drawing, background == "none"),
             Take(iter([moves.values]), len(moves), moves, voice),
             Origin(model, seed, _paths(photo, motion, speech)),
         )
@@ -264,24 +266,25 @@ class TalkingHead:
 
     # ---- photo ------------------------------------------------------------------------------------------------
 
-    def _scene(self, photo: Photo, size: Size, number: int, background: Background) -> tuple[Scene, Face]:
+    def _scene(
+        self, photo: Photo, size: Size, number: int, background: Background, renderer: Renderer | None = None
+    ) -> tuple[Prepared, Face]:
         """The photo at its size, its face found and its layers cut; the last one is kept for the next take."""
         if background not in ("keep", "none"):
             raise InputError(f"--background is keep or none, not {background!r}.")
+        renderer = renderer or self.renderer
         with self._lock:
             key = None
             if isinstance(photo, str | os.PathLike):
                 path = Path(photo)
-                key = (path, path.stat().st_mtime_ns if path.exists() else 0, size, number, background)
+                key = (path, path.stat().st_mtime_ns if path.exists() else 0, size, number, background, type(renderer))
                 if self._last is not None and self._last[0] == key:
                     return self._last[1]
             image, scale = load_photo(photo, size)
             face = choose_face(self.tracker, image, number, scale)
             if background == "keep" and image.alpha is not None:
                 image = on_white(image)
-            made = with_relief(self.renderer.prepare(image, face), self.renderer, self.tracker), face
-            if background == "none":
-                _ = made[0].whole_matte  # the network is asked here, inside the lock
+            made = renderer.ready(image, face, self.tracker, alpha=background == "none"), face
             self._last = (key, made) if key is not None else None
             return made
 
@@ -359,7 +362,7 @@ def _spoken(stream: MotionStream, voice: Speech, space: MotionSpace, recorded: A
         warnings.warn(voice.why_no_speech(), stacklevel=2)
 
 
-def _within_limits(head: Array, rest: Rest, scene: Scene) -> Array:
+def _within_limits(head: Array, rest: Rest, scene: Prepared) -> Array:
     """A recorded head held where the photo can show it."""
     height, width = scene.photo.shape[:2]
     return within_limits(head, ShiftLimits.around(rest, width, height))

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import av
+import matplotlib.cbook
 import numpy as np
 import pytest
 from conftest import Done
@@ -281,3 +282,13 @@ def test_a_driver_that_breaks_off_is_noted(mssync_cli: Run, photo: Path, tmp_pat
     assert done.code == 0
     assert re.search(r"v\.mp4 breaks off after 1\.\d of 3\.0 s; it may have been cut off", done.err)
     assert 25 < len(Motion.load(tmp_path / "m.npz")) < 50
+
+
+def test_lines_of_a_face(mssync_cli: Run, talking_head: TalkingHead, tmp_path: Path) -> None:
+    talking_head.space.motion(np.zeros((5, len(talking_head.space.names)), np.float32)).save(tmp_path / "m.npz")
+    photo = matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
+    words = ("render", photo, tmp_path / "m.npz", "--size", "160", "--renderer")
+    assert mssync_cli(*words, "lines", "-o", tmp_path / "lines").code == 0
+    assert np.median(load_image(tmp_path / "lines" / "000001.png").rgb) == 255
+    done = mssync_cli(*words, "oil", "-o", tmp_path / "oil.mp4")
+    assert done.code == 2 and "no renderer 'oil'" in done.err and not (tmp_path / "oil.mp4").exists()

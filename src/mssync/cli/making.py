@@ -177,6 +177,10 @@ def render(
     size: SizeOption = None,
     face: FaceOption = 1,
     background: BackgroundOption = Background.keep,
+    renderer: Annotated[
+        str | None,
+        typer.Option("--renderer", metavar="NAME", help="warp: the photo itself; lines: the lines of its face."),
+    ] = None,
     model: ModelOption = "default",
     force: ForceOption = False,
 ) -> None:
@@ -187,7 +191,9 @@ def render(
     ready_video(out, force=force, alpha=alpha, inputs=[p for p in (photo, motion, speech) if p is not None])
     head = load_head(model, inputs=((photo, "photo"), (motion, "motion"), (speech, "sound")))
     start = time.perf_counter()
-    made = head.render(photo, motion, speech, smile=smile, size=side, face=face, background=background.value)
+    made = head.render(
+        photo, motion, speech, smile=smile, size=side, face=face, background=background.value, renderer=renderer
+    )
     _save(made, out, force, start)
 
 

@@ -14,7 +14,7 @@ from mssync.media.audio import load_sound, save_wav
 from mssync.media.image import load_image
 from mssync.media.video import VideoWriter
 from mssync.motion.space import MotionSpace
-from mssync.render.warp import WarpRenderer
+from mssync.render.renderers import renderer_of
 from mssync.speech.activity import speech_probability
 from mssync.speech.features import default_features
 from mssync.timing import FPS, SAMPLE_RATE
@@ -41,9 +41,11 @@ class SampleVideo:
         path = photo or Path(get_data_path()) / "sample_data" / "grace_hopper.jpg"
         image = load_image(path).resized(SIDE)
         self.size = (image.width, image.height)
-        face = check_face(FaceTracker().detect(image.rgb)[0], image.width, image.height, path.name)
-        self.space, self.renderer = space, WarpRenderer()
-        self.rest, self.scene = space.prepare(face), self.renderer.prepare(image, face)
+        tracker = FaceTracker()
+        face = check_face(tracker.detect(image.rgb)[0], image.width, image.height, path.name)
+        self.space, self.renderer = space, renderer_of(space.renderer)
+        self.rest = space.prepare(face)
+        self.scene = self.renderer.ready(image, face, tracker, alpha=False)
         self.sound = load_sound(Path(str(resources.files("mssync"))) / "data" / "demo.flac")[: SECONDS * SAMPLE_RATE]
         still = np.zeros((round(SECONDS * FPS), len(space.names)), np.float32)
         speech = speech_probability(self.sound)
