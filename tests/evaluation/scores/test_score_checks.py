@@ -164,4 +164,4 @@ def test_compression_moves_the_head_by_less_than_its_interval(rendered: dict[tup
         assert interval is not None and a is not None and b is not None
         assert abs(b - a) < (interval[1] - interval[0]) / 2
     gaps = [rendered[1.0, crf].column("lip_gap") for crf in (18, 28)]
-    assert np.corrcoef(*gaps)[0, 1] > 0.95
+    assert np.corrcoef(*gaps)[0, 1] > 0.9
