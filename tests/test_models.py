@@ -15,7 +15,9 @@ import pytest
 
 from mssync.errors import AssetError, InputError
 from mssync.manifest import BANDS, COURSE, FILES, HEAD_COLUMNS, HEARD, Shape
+from mssync.manifest import HEARD_FRAMES as manifests_heard_frames
 from mssync.models import load_model, shipped_models, write_manifest
+from mssync.motion.articulation import HEARD_FRAMES
 from mssync.motion.blinks import COURSE_AFTER, COURSE_BEFORE
 from mssync.motion.columns import HEAD
 from mssync.motion.drive import FEATURES
@@ -105,6 +107,9 @@ def test_wrong_manifest(copy: Path, change: dict[str, object], words: str) -> No
         ("stages", ["blinks", "wings"], "'stages' holds 'wings'"),
         ("stages", [["knobs"]], r"'stages\[0\]'"),
         ("blinks", ..., "'blinks' is missing"),
+        ("articulation", {"lookahead": 12}, r"'articulation.columns' is missing"),
+        ("articulation", {"lookahead": 12, "columns": [39, 6]}, "'articulation.columns'"),
+        ("articulation", {"lookahead": 20, "columns": [6, 39]}, "'articulation.lookahead'"),
         ("release", ..., "'release' is missing"),
     ],
 )
@@ -115,6 +120,20 @@ def test_each_wrong_entry_is_named(copy: Path, entry: str, value: object, words:
     with pytest.raises(AssetError, match=words) as caught:
         load_model(copy)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_model_without_an_articulation_net_shows_the_generators_own_mouth(copy: Path) -> None:
+    path = copy / "manifest.json"
+    manifest = json.loads(path.read_text())
+    del manifest["articulation"], manifest["files"]["articulation.onnx"]
+    path.write_text(json.dumps(manifest))
+    (copy / "articulation.onnx").unlink()
+    sound = np.random.default_rng(0).standard_normal(16000).astype(np.float32) * 0.1
+    rows = []
+    for model in (TalkingHead.load(), TalkingHead.load(copy)):
+        stream = model.stream(MotionOptions())
+        rows.append(np.concatenate([stream.push(sound), stream.flush()]))
+    assert np.array_equal(rows[0][:, :6], rows[1][:, :6]) and not np.allclose(rows[0][:, 6:39], rows[1][:, 6:39])
 
 
 @pytest.mark.parametrize("change", [{"space": "other"}, {"mark": "0" * 64}])
@@ -142,6 +161,7 @@ def test_bounds_of_the_manifest_are_those_of_the_rooms() -> None:
     assert (speech_bands, len(HEAD), FEATURES) == (BANDS, HEAD_COLUMNS, HEARD)
     assert (Shape.context, Shape.lookahead, Shape.block) == (CONTEXT_FRAMES, LOOKAHEAD_FRAMES, BLOCK_FRAMES)
     assert COURSE == COURSE_BEFORE + 1 + COURSE_AFTER
+    assert manifests_heard_frames == HEARD_FRAMES
 
 
 def sign(folder: Path) -> None:

@@ -33,7 +33,7 @@ _RECIPE: Final[dict[str, Any]] = {
     "dev_every": 4, "sample_every": 0, "roles": {"natural": 0.5, "read": 0.5}, "lr": 0.001, "betas": [0.9, 0.99],
     "skip_speakers": ["p9"], "loss": {"adversarial_from": 1, "velocity": 0.1},
     "discriminator": {"width": 8, "hidden": 6},
-    "closure": {"steps": 3, "width": 8}, "net": _NET,
+    "closure": {"steps": 3, "width": 8}, "articulation": {"steps": 3, "width": 8}, "net": _NET,
 }  # fmt: skip
 _SYNCER: Final[dict[str, Any]] = {
     "name": "x", "release": "1", "steps": 4, "clips": 2, "windows": 2, "width": 8, "out": 4, "features": "mel",
@@ -186,14 +186,16 @@ def _prepare_run(folder: Path) -> None:
     import torch
     from safetensors.torch import save_file
 
+    from mssync.nets.articulation import ArticulationNet
     from mssync.nets.closure import ClosureNet
 
     trainer = _trainer(folder)
     trainer.save()
     save_file(ClosureNet(26, 8).state_dict(), folder / "closure.safetensors")
+    save_file(ArticulationNet(26, 33, 8).state_dict(), folder / "articulation.safetensors")
     shutil.copyfile(load_model().file("space.npz"), folder / "space.npz")
     shipped = load_model().manifest
-    data = {k: shipped[k] for k in ("blinks", "gap_curve", "head_gain", "closure")}
+    data = {k: shipped[k] for k in ("blinks", "gap_curve", "head_gain", "closure", "articulation")}
     place(folder, "data.json", json.dumps(data | {"manifest_sha256": "0" * 64}).encode())
     assert torch.is_tensor(torch.zeros(1))
 
@@ -201,7 +203,7 @@ def _prepare_run(folder: Path) -> None:
 def _spoil_run(valid: Valid, rng: random.Random, folder: Path) -> None:
     files = dict(valid)
     name = rng.choice(
-        ("state.json", "data.json", "state.safetensors", "state.safetensors", "closure.safetensors", "space.npz")
+        ("state.json", "data.json", "state.safetensors", "closure.safetensors", "articulation.safetensors", "space.npz")
     )
     if rng.random() < 0.05:
         del files[name]

@@ -8,12 +8,15 @@ from typing import Annotated, Any, Final
 
 from mssync.schema import Bounds, Unsound, checked
 from mssync.texts import clean
+from mssync.timing import Timing
 
 CLOSURE: Final = "closure.onnx"
-FILES: Final = ("sound.onnx", "step.onnx", CLOSURE, "space.npz")
-"""All that a model may consist of; a model whose motion goes through no stage ``closures`` has no net for it."""
+ARTICULATION: Final = "articulation.onnx"
+FILES: Final = ("sound.onnx", "step.onnx", CLOSURE, ARTICULATION, "space.npz")
+"""All that a model may consist of; a model whose motion goes through no stage ``closures`` has no net for it, and one
+without the entry ``articulation`` has none for the mouth."""
 # Held equal to the rooms that own them by tests/test_models.py: manifests are read before those rooms are loaded.
-BANDS, HEAD_COLUMNS, COURSE, HEARD = 26, 6, 13, 9
+BANDS, HEAD_COLUMNS, COURSE, HEARD, HEARD_FRAMES = 26, 6, 13, 9, 25
 STAGES: Final = {
     "head_gain": "head_gain", "head_smoothing": "", "recentring": "", "easing": "", "gap_curve": "gap_curve",
     "closures": "closure", "silence": "", "blinks": "blinks", "knobs": "",
@@ -85,6 +88,15 @@ class Closure:
 
 
 @dataclass(frozen=True)
+class Articulation:
+    """The net that hears what the mouth does: frames of sound after a frame that it hears, and the columns that it
+    makes, from the first up to but without the second."""
+
+    lookahead: Annotated[int, Bounds(0, HEARD_FRAMES)]
+    columns: Annotated[tuple[Annotated[int, Bounds(0, 512)], ...], Bounds(2, 2)]
+
+
+@dataclass(frozen=True)
 class Manifest:
     """A model's table.
 
@@ -97,6 +109,7 @@ class Manifest:
         stages: what the motion goes through after the network, in this order; None, in models of older versions: all.
         drive: how takes answer the voice; None, in models of older versions: their variation does not hear it.
         blinks, gap_curve, head_gain, closure: what the stages are made from.
+        articulation: of the net for the mouth; None: there is none.
     """
 
     name: _Name
@@ -113,6 +126,7 @@ class Manifest:
     gap_curve: Gaps | None = None
     head_gain: Annotated[tuple[_Number, ...] | None, Bounds(HEAD_COLUMNS, HEAD_COLUMNS)] = None
     closure: Closure | None = None
+    articulation: Articulation | None = None
 
 
 def stages_of(manifest: Mapping[str, Any]) -> tuple[str, ...]:
@@ -123,7 +137,8 @@ def stages_of(manifest: Mapping[str, Any]) -> tuple[str, ...]:
 
 def files_of(manifest: Mapping[str, Any]) -> tuple[str, ...]:
     """Names of the files that a model of this manifest consists of."""
-    return tuple(f for f in FILES if f != CLOSURE or "closures" in stages_of(manifest))
+    there = {CLOSURE: "closures" in stages_of(manifest), ARTICULATION: "articulation" in manifest}
+    return tuple(f for f in FILES if there.get(f, True))
 
 
 def check_manifest(manifest: dict[str, Any]) -> Manifest:
@@ -150,9 +165,21 @@ def check_manifest(manifest: dict[str, Any]) -> Manifest:
         raise Unsound("'drive.matrices' and 'shape.noise' differ")
     if table.drive is not None and table.drive.lead > table.shape.lookahead:
         raise Unsound("'drive.lead' is more than 'shape.lookahead'")
+    _check_articulation(table, Timing.of(manifest["shape"]))
     curve = table.gap_curve
     if curve is None:
         return table
     if len(curve.made) != len(curve.real) or any(b <= a for a, b in zip(curve.made, curve.made[1:], strict=False)):
         raise Unsound("'gap_curve' is no rising curve")
     return table
+
+
+def _check_articulation(table: Manifest, timing: Timing) -> None:
+    mouth = table.articulation
+    if mouth is None:
+        return
+    first, end = mouth.columns
+    if not first < end <= table.shape.motion:
+        raise Unsound("'articulation.columns' are none of the motion's")
+    if mouth.lookahead > timing.lookahead or HEARD_FRAMES - mouth.lookahead > timing.context:
+        raise Unsound("'articulation.lookahead' reaches beyond the features around a block")

@@ -158,9 +158,9 @@ def test_manifests_know_the_stages_and_what_they_need(space: MeshSpace) -> None:
     assert space.stages == tuple(STAGES) == load_model().stages
     found = load_model().manifest
     few = {**found, "stages": ["head_smoothing", "knobs"]}
-    for entry in ("blinks", "gap_curve", "head_gain", "closure"):
+    for entry in ("blinks", "gap_curve", "head_gain", "closure", "articulation"):
         few.pop(entry)
-    few["files"] = {k: v for k, v in found["files"].items() if k != "closure.onnx"}
+    few["files"] = {k: v for k, v in found["files"].items() if k not in ("closure.onnx", "articulation.onnx")}
     assert manifest.check_manifest(few).stages == ("head_smoothing", "knobs")
     assert manifest.files_of(few) == ("sound.onnx", "step.onnx", "space.npz")
     setting = Setting(space.groups, few, MotionOptions())

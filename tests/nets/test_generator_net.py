@@ -16,6 +16,7 @@ from mssync.motion.generator import CLOSURE_SLOPE, MotionGenerator
 from mssync.motion.options import MotionOptions
 from mssync.motion.stages import Setting, stages_of
 from mssync.motion.stream import MotionStream
+from mssync.nets.articulation import HEARD, ArticulationNet
 from mssync.nets.closure import STEPS_BEFORE, WINDOW, ClosureNet, cut_windows
 from mssync.nets.generator import Generator, GeneratorShape
 from mssync.timing import BLOCK_FRAMES, CONTEXT_FRAMES, LOOKAHEAD_FRAMES, STEPS_PER_FRAME
@@ -99,12 +100,12 @@ def test_other_clocks(context: int, lookahead: int, block: int, tmp_path: Path) 
         (grad,) = torch.autograd.grad(whole[:, t].square().mul(PROBE).sum(), sound, retain_graph=True)
         heard = grad.abs().sum((0, 2)).nonzero()[:, 0]
         assert int(heard.min()) >= 0 and int(heard.max()) < STEPS_PER_FRAME * (context + t + 1 + lookahead)
-    export_graphs(net, ClosureNet(SMALL.bands, 8).eval(), tmp_path)
+    export_graphs(net, ClosureNet(SMALL.bands, 8).eval(), None, tmp_path)
     manifest = {
         "shape": shape.as_dict(), "scales": [1.0] * shape.motion, "style": {"default": [0.3, -0.2]},
         "closure": {"thresholds": [0.5, 0.5]},
     }  # fmt: skip
-    assert compare(net, tmp_path, manifest) < TOLERANCE
+    assert compare(net, None, tmp_path, manifest) < TOLERANCE
     voice = 0.1 * np.random.default_rng(0).standard_normal(16000).astype(np.float32)
     made = []
     for chunk in (999, 16000):
@@ -174,14 +175,17 @@ def test_exported_graphs_equal_the_net(net: Generator, tmp_path: Path) -> None:
         net.step.out.weight.mul_(10)  # fresh nets hardly move: make differences visible
     torch.manual_seed(1)
     closures = ClosureNet(SMALL.bands, 8).eval()
-    export_graphs(net, closures, tmp_path)
+    articulation = ArticulationNet(SMALL.bands, SMALL.motion - 10, 8).eval()
+    articulation.from_own.copy_(0.5 * torch.eye(SMALL.motion - 10))
+    export_graphs(net, closures, articulation, tmp_path)
     manifest = {
         "shape": SMALL.as_dict(),
         "scales": [0.5 + i for i in range(SMALL.motion)],
         "style": {"default": [0.3, -0.2]},
         "closure": {"thresholds": [0.5, 0.5]},
+        "articulation": {"lookahead": 5, "columns": [6, 7]},
     }
-    assert compare(net, tmp_path, manifest) < TOLERANCE
+    assert compare(net, articulation, tmp_path, manifest) < TOLERANCE
     runtime = MotionGenerator(tmp_path, json.loads(json.dumps(manifest)))
     sound = _sound(BLOCK_FRAMES).numpy()[0]
     start = runtime.start(3)
@@ -205,6 +209,7 @@ def test_runtime_and_net_agree_on_the_windows_of_closures() -> None:
     from mssync.motion import generator as runtime
 
     assert (runtime.CLOSURE_BEFORE, runtime.CLOSURE_STEPS) == (STEPS_BEFORE, WINDOW)
+    assert runtime.HEARD_FRAMES == HEARD
 
 
 def test_sizes_of_older_versions_are_understood() -> None:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from mssync.errors import InputError
 from mssync.speech.activity import (
     ACTIVITY_LOOKAHEAD,
-    GATE_LOOKAHEAD_FRAMES,
+    EARLY,
+    LEAST_EARLY,
     ActivityStream,
     GateStream,
     MaskStream,
@@ -188,9 +189,9 @@ def test_gate_opens_before_speech_and_shuts_after_it() -> None:
     probability[15:25] = 1
     gate = mouth_gate(probability)
     assert gate.dtype == np.float32
-    np.testing.assert_array_equal(gate[14:25], 1)
-    assert not gate[:12].any()
-    assert (np.diff(gate[11:15]) > 0).all()  # three frames (0.12 s) of opening
+    np.testing.assert_array_equal(gate[8:25], 1)  # lips part before the voice begins
+    assert not gate[:6].any()
+    assert (np.diff(gate[5:9]) > 0).all()  # three frames (0.12 s) of opening
     assert (np.diff(gate[24:30]) < 0).all()
     assert not gate[29:].any()  # shut 0.2 s after the last speech frame, which is number 24
 
@@ -222,8 +223,21 @@ def test_any_chunking_gives_the_one_shot_gate(probability: list[float], cuts: li
     np.testing.assert_allclose(np.concatenate([*parts, stream.flush()]), whole, atol=1e-5)
 
 
-def test_gate_waits_four_frames_and_no_longer() -> None:
-    stream = GateStream()
-    assert len(stream.push(np.ones(GATE_LOOKAHEAD_FRAMES))) == 0
+@pytest.mark.parametrize("early", [LEAST_EARLY, EARLY])
+def test_gate_waits_for_its_lookahead_and_no_longer(early: int) -> None:
+    stream = GateStream(early)
+    assert stream.lookahead == early + 1
+    assert len(stream.push(np.ones(stream.lookahead))) == 0
     assert len(stream.push(np.ones(1))) == 1
-    assert len(stream.flush()) == GATE_LOOKAHEAD_FRAMES
+    assert len(stream.flush()) == stream.lookahead
+
+
+def test_gate_opens_as_early_as_it_is_told() -> None:
+    probability = np.zeros(40)
+    probability[20:25] = 1
+    for early in (3, 5, 9):
+        stream = GateStream(early)
+        gate = np.concatenate([stream.push(probability), stream.flush()])
+        assert gate[20 - early - 1] == 0 < gate[20 - early] < gate[20 - early + 1] < gate[20 - early + 2] == 1
+    with pytest.raises(ValueError, match="at least 3"):
+        GateStream(2)

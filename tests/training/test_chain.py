@@ -58,6 +58,7 @@ roles: {a: 0.5, b: 0.5}
 loss: {adversarial_from: 1, velocity: 0.1}
 discriminator: {width: 8, hidden: 6}
 closure: {steps: 3, width: 8}
+articulation: {steps: 3, width: 8}
 net: {channels: 8, width: 16, hidden: 8, branch: 12, window: 8, style_noise: 2, noise: 2}
 """
 
@@ -199,6 +200,7 @@ def test_training_moves_the_weights_and_keeps_the_best(run: Path) -> None:
         "state.safetensors",
         "best.safetensors",
         "closure.safetensors",
+        "articulation.safetensors",
         "space.npz",
         "data.json",
     ):

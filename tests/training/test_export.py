@@ -14,10 +14,12 @@ import torch
 
 from mssync.errors import MssyncError
 from mssync.models import load_model
+from mssync.nets.articulation import ArticulationNet
 from mssync.nets.closure import ClosureNet
 from mssync.nets.generator import Generator, GeneratorShape
 from mssync.training.checkpoint import save_json, save_tensors
 from mssync.training.export import export_model
+from mssync.training.init import MEASURED
 
 SHAPE = GeneratorShape(motion=43, channels=8, width=16, hidden=8, branch=12, window=8, style=4, noise=2)
 
@@ -37,8 +39,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_tensors(run / "state.safetensors", ema)  # without the state in it, so that the one beside it counts
     save_json(run / "state.json", state)
     save_tensors(run / "closure.safetensors", ClosureNet(26, 8).state_dict())
+    save_tensors(run / "articulation.safetensors", ArticulationNet(26, 33, 8).state_dict())
     shipped = load_model()
-    measured = {k: shipped.manifest[k] for k in ("blinks", "gap_curve", "head_gain", "closure")}
+    measured = {k: shipped.manifest[k] for k in MEASURED}
     save_json(run / "data.json", measured | {"manifest_sha256": "0" * 64})
     shutil.copyfile(shipped.file("space.npz"), run / "space.npz")
     return run
@@ -91,6 +94,10 @@ BAD: dict[str, Callable[[Path], object]] = {
     "closures missing": lambda run: (run / "closure.safetensors").unlink(),
     "closures not finite": lambda run: save_tensors(
         run / "closure.safetensors", {k: v * torch.nan for k, v in ClosureNet(26, 8).state_dict().items()}
+    ),
+    "articulation missing": lambda run: (run / "articulation.safetensors").unlink(),
+    "articulation of another net": lambda run: save_tensors(
+        run / "articulation.safetensors", ClosureNet(26, 8).state_dict(), force=True
     ),
     "space cut": _cut("space.npz"),
     "space of nan": _space(lambda basis: basis * np.nan),

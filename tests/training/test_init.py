@@ -93,7 +93,7 @@ def run(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_graphs_give_their_weights_back() -> None:
     model, start = load_model(), load_start("default")
-    assert compare(start.net, model.folder, model.manifest) < 1e-5
+    assert compare(start.net, start.articulation, model.folder, model.manifest) < 1e-5
     assert start.title == model.title and start.net.shape.motion == 43
 
 
@@ -115,7 +115,7 @@ def test_the_shipped_weights_as_safetensors(tmp_path: Path) -> None:
         save_start(start, out)
 
 
-@pytest.mark.parametrize("name", ["step.onnx", "sound.onnx", "closure.onnx"])
+@pytest.mark.parametrize("name", ["step.onnx", "sound.onnx", "closure.onnx", "articulation.onnx"])
 @pytest.mark.parametrize("content", [b"\xff" * 40, b"", "space.npz", "other graph"])
 def test_graphs_of_others_are_refused(tmp_path: Path, name: str, content: bytes | str) -> None:
     if content == "other graph":
@@ -242,6 +242,7 @@ def _foreign(folder: Path) -> None:
         (lambda r: _json(r / "data.json", clips=[1]), "not what this recipe's training left"),
         (lambda r: _json(r / "data.json", head_gain=[float("nan")] * 6), "manifest"),
         (lambda r: _cut(r / "closure.safetensors"), "missing or damaged"),
+        (lambda r: _cut(r / "articulation.safetensors"), "missing or damaged"),
         (lambda r: shutil.copy(r / "closure.safetensors", r / "best.safetensors"), "best.safetensors"),
         (lambda r: _cut(r / "space.npz"), "space.npz"),
         (lambda r: (r / "space.npz").write_bytes(b""), "space.npz"),

@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from mssync.arrays import Array
+from mssync.motion.articulation import HEARD_FRAMES, amounts
 from mssync.motion.drive import FEATURES, Drive, directions, seen_along
 from mssync.motion.noise import BURN_IN, burned_in, smooth
 from mssync.sessions import PATIENCE, Network, open_session
@@ -51,10 +52,10 @@ class GeneratorState:
 
 
 class MotionGenerator:
-    """The two exported graphs.
+    """The exported graphs: sound encoder, step, closures, articulation.
 
     Args:
-        folder: model folder with ``sound.onnx`` and ``step.onnx``.
+        folder: model folder with the graphs.
         manifest: its parsed manifest.
         data: the graphs' bytes by file name, where they were read (and checked) already.
         device: ``cpu``, ``cuda``, or ``auto`` (the first that ONNX Runtime offers).
@@ -76,7 +77,7 @@ class MotionGenerator:
         known = data or {}
         self._shape: dict[str, int] = {k: int(manifest["shape"][k]) for k in SIZES}
         self.timing = Timing.of(manifest["shape"])
-        takes_and_gives = _graphs(self._shape, self.timing)
+        takes_and_gives = _graphs(self._shape, self.timing, manifest.get("articulation"))
 
         def network(name: str, device: str, threads: int) -> Network:
             path = folder / name
@@ -91,6 +92,12 @@ class MotionGenerator:
             self._closure = nets["closure.onnx"] = network("closure.onnx", "cpu", 1)
             odds = np.asarray(manifest["closure"]["thresholds"], np.float32)
             self._touching = np.log(odds / (1.0 - odds))
+        self._articulation: Network | None = None
+        if "articulation" in manifest:
+            self._articulation = nets["articulation.onnx"] = network("articulation.onnx", "cpu", 1)
+            self._mouth = slice(*manifest["articulation"]["columns"])
+            after = int(manifest["articulation"]["lookahead"])
+            self._first_heard = STEPS_PER_FRAME * (self.timing.context - HEARD_FRAMES + after)
         for name, net in nets.items():
             quiet = {n: np.zeros([m or 1 for m in shape], np.float32) for n, shape in takes_and_gives[name][0].items()}
             net.run(quiet, patience=PATIENCE)
@@ -180,12 +187,23 @@ class MotionGenerator:
             pose, velocity = (state.pose, np.zeros_like(state.velocity)) if hold else (out[0], out[1])
             now = {"pose": pose, "velocity": velocity, "keys": out[2], "values": out[3], "mask": mask}
             rows[t] = out[0][0]
+        if self._articulation is not None:
+            rows[:, self._mouth] = self._articulated(self._articulation, rows[:, self._mouth], sound, amounts(noise))
         same = {"style": state.style, "directions": state.directions}
         return GeneratorState(**now, **same, noise=noise_state, hearing=hearing, rng=rng), rows * self._scales
 
+    def _articulated(self, net: Network, own: Array, sound: Array, amount: Array) -> Array:
+        """The mouth ``(n, columns)``: what the block's sound asks for, varied by the generator's own; normalised."""
+        first = self._first_heard
+        heard = sound[first : first + STEPS_PER_FRAME * (HEARD_FRAMES + len(own))]
+        mouth = net.run({"sound": heard[None], "own": own[None], "amount": amount[None]})[0][0]
+        return np.asarray(mouth, np.float32)
 
-def _graphs(s: Mapping[str, int], timing: Timing) -> dict[str, tuple[_Shapes, _Shapes]]:
-    """Inputs and outputs of the three graphs, by file name."""
+
+def _graphs(
+    s: Mapping[str, int], timing: Timing, articulation: Mapping[str, Any] | None
+) -> dict[str, tuple[_Shapes, _Shapes]]:
+    """Inputs and outputs of the graphs, by file name."""
     heard: _Shapes = {"sound": (1, timing.steps, s["bands"])}
     state: _Shapes = {
         "pose": (1, s["motion"]), "velocity": (1, s["motion"]),
@@ -195,8 +213,15 @@ def _graphs(s: Mapping[str, int], timing: Timing) -> dict[str, tuple[_Shapes, _S
         **state,
         "mask": (1, s["window"]), "sound": (1, LEVELS, s["channels"]), "extra": (1, s["style"] + s["noise"]),
     }  # fmt: skip
+    first, end = articulation["columns"] if articulation else (0, 0)
+    mouth: tuple[int | None, ...] = (1, timing.block, end - first)
+    heard_frames = STEPS_PER_FRAME * (HEARD_FRAMES + timing.block)
     return {
         "sound.onnx": (heard, {"levels": (1, timing.block, LEVELS, s["channels"])}),
         "step.onnx": (step, {f"next_{name}": shape for name, shape in state.items()}),
         "closure.onnx": ({"sound": (None, CLOSURE_STEPS, s["bands"])}, {"logits": (None, 2)}),
+        "articulation.onnx": (
+            {"sound": (1, heard_frames, s["bands"]), "own": mouth, "amount": (1, timing.block, 1)},
+            {"mouth": mouth},
+        ),
     }

@@ -9,7 +9,7 @@ import numpy as np
 from mssync.arrays import Array
 from mssync.motion.generator import MotionGenerator
 from mssync.motion.stages import Heard, Stage, through
-from mssync.speech.activity import ActivityStream, GateStream
+from mssync.speech.activity import EARLY, LEAST_EARLY, ActivityStream, GateStream
 from mssync.speech.features import BANDS, FEATURE_RANGE, FeatureStream
 from mssync.timing import STEPS_PER_FRAME
 
@@ -25,7 +25,8 @@ class MotionStream:
 
     def __init__(self, generator: MotionGenerator, stages: Sequence[Stage], seed: int) -> None:
         self._generator, self._stages = generator, stages
-        self._features, self._activity, self._gate = FeatureStream(), ActivityStream(), GateStream()
+        early = min(EARLY, max(LEAST_EARLY, generator.timing.lookahead - 1))
+        self._features, self._activity, self._gate = FeatureStream(), ActivityStream(), GateStream(early)
         self._state = generator.start(seed)
         self._sound = _silence(generator.timing.context)
         self._open = np.zeros(0, np.float32)

@@ -9,9 +9,10 @@ from typing import Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from mssync.arrays import Array
+from mssync.arrays import Array, Mask
 from mssync.errors import InputError
 from mssync.nets.closure import WINDOW, ClosureNet, cut_windows, padded
 from mssync.speech.features import BANDS
@@ -26,6 +27,7 @@ from mssync.training.syncer import NAT
 FILE: Final = "closure.safetensors"
 CLOSED: Final = 0.02  # inter-ocular distances
 SOFT: Final = 0.006
+SAID: Final = 0.4  # probability that is /p b m/ in any case
 TALK: Final = 0.35  # speech probability, as the mouth's gate has it
 BATCH: Final = 256
 REPORT_EVERY: Final = 50
@@ -129,27 +131,30 @@ def measure(net: ClosureNet, samples: Sequence[Sample]) -> dict[str, float]:
     return {k: float(np.mean(v)) for k, v in areas.items() if v}
 
 
-def fit_thresholds(made: Sequence[Array], heard: Sequence[Array], real: Sequence[Array], spoken: Array) -> list[float]:
+def fit_thresholds(heard: Sequence[Array], real: Sequence[Array], spoken: NDArray[np.int8]) -> list[float]:
     """The probabilities above which lips are brought together.
 
-    /p b m/ first: so that as many frames are called so as there are where the text is known. Touching lips then: so
-    that on the whole generated lips touch as often as people's.
+    /p b m/ first: so that as many frames are called so as there are where the text is known, and at :data:`SAID` at the
+    latest: lips that stay open on /p b m/ are seen, lips that touch elsewhere hardly. Touching lips then: so that on
+    the whole lips are brought together as often as people's touch.
 
     Args:
-        made: generated gaps in speech, one array per role.
-        heard: probabilities ``(n, 2)`` at the same frames.
-        real: real gaps in speech, one array per role; roles weigh the same.
+        heard: probabilities ``(n, 2)`` in speech, one array per role.
+        real: real gaps at the same frames; roles weigh the same.
         spoken: ``(n,)`` 1, 0 or -1 at the frames of all roles, one after the other.
     """
     known = spoken >= 0
     every = np.concatenate(heard)
     said = 1.0
     if (spoken == 1).any():
-        said = float(np.clip(np.quantile(every[known, 1], 1.0 - (spoken[known] == 1).mean()), 0.05, 0.95))
+        said = float(np.clip(np.quantile(every[known, 1], 1.0 - (spoken[known] == 1).mean()), 0.05, SAID))
+    said = min(said, 0.999)
     want = float(np.mean([(g < CLOSED).mean() for g in real]))
     grid = np.linspace(0.05, 0.95, 91)
-    shut = [
-        np.mean([((g < CLOSED) | (p[:, 0] > c) | (p[:, 1] > said)).mean() for g, p in zip(made, heard, strict=True)])
-        for c in grid
-    ]
-    return [float(grid[int(np.argmin(np.abs(np.asarray(shut) - want)))]), min(said, 0.999)]
+    shut = [np.mean([brought_together(p, (c, said)).mean() for p in heard]) for c in grid]
+    return [float(grid[int(np.argmin(np.abs(np.asarray(shut) - want)))]), said]
+
+
+def brought_together(heard: Array, thresholds: Sequence[float]) -> Mask:
+    """Frames ``(n,)`` whose probabilities ``(n, 2)`` reach one of the two thresholds."""
+    return np.asarray((heard > np.asarray(thresholds)).any(1))

@@ -17,13 +17,15 @@ from torch import Tensor, nn
 from mssync.arrays import Array
 from mssync.errors import InputError, OutputError
 from mssync.files import make_folder, replacing, replacing_folder
-from mssync.manifest import FILES, check_manifest
+from mssync.manifest import ARTICULATION, CLOSURE, FILES, check_manifest
 from mssync.models import CARD, is_model_folder, load_model, write_manifest
+from mssync.motion.articulation import amounts
 from mssync.motion.drive import seen_along
 from mssync.motion.generator import NETWORK_STATE, MotionGenerator
 from mssync.motion.noise import smooth
 from mssync.motion.pyramid import View
 from mssync.motion.syncers import FORMAT
+from mssync.nets.articulation import HEARD, ArticulationNet
 from mssync.nets.closure import WINDOW, ClosureNet
 from mssync.nets.generator import Generator, RolloutState
 from mssync.nets.syncer import Syncer
@@ -73,7 +75,7 @@ def export_model(
         raise InputError(f"The run in {run} gives no manifest of a model: {e}; {ANEW}") from e
     make_folder(out.parent)
     with replacing_folder(out, force=force, ours=is_model_folder) as folder:
-        export_graphs(start.net, start.closures, folder)
+        export_graphs(start.net, start.closures, start.articulation, folder)
         shutil.copyfile(run / "space.npz", folder / "space.npz")
         write_manifest(folder, facts)
         manifest = load_model(folder).manifest
@@ -81,7 +83,7 @@ def export_model(
             card = model_card(manifest)
         with replacing(folder / CARD, force=True) as part:
             part.write_text(card, "utf-8")
-        gap = compare(start.net, folder, facts)
+        gap = compare(start.net, start.articulation, folder, facts)
         if gap > TOLERANCE:
             raise InputError(f"The exported graphs differ from the net by {gap:.1e} (allowed 1e-4); report this bug.")
     return gap
@@ -126,8 +128,9 @@ def _name(text: str, what: str) -> str:
     return text
 
 
-def export_graphs(net: Generator, closures: ClosureNet | None, out: Path) -> None:
-    """Write ``sound.onnx``, ``step.onnx`` and, where there is one, ``closure.onnx``, weights inside the files."""
+def export_graphs(net: Generator, closures: ClosureNet | None, articulation: ArticulationNet | None, out: Path) -> None:
+    """Write ``sound.onnx``, ``step.onnx`` and, where there are such nets, ``closure.onnx`` and ``articulation.onnx``,
+    weights inside the files."""
     s = net.shape
     sound = torch.zeros(1, s.timing.steps, s.bands)
     _export(net.sound, (sound,), out / "sound.onnx", ["sound"], ["levels"])
@@ -138,10 +141,14 @@ def export_graphs(net: Generator, closures: ClosureNet | None, out: Path) -> Non
     )  # fmt: skip
     names = ["pose", "velocity", "keys", "values", "mask", "sound", "extra"]
     _export(net.step, args, out / "step.onnx", names, ["next_pose", "next_velocity", "next_keys", "next_values"])
-    if closures is None:
-        return
-    heard = torch.zeros(s.block, WINDOW, s.bands)
-    _export(closures, (heard,), out / "closure.onnx", ["sound"], ["logits"], dynamic=True)
+    if closures is not None:
+        heard = torch.zeros(s.block, WINDOW, s.bands)
+        _export(closures, (heard,), out / CLOSURE, ["sound"], ["logits"], dynamic=True)
+    if articulation is not None:
+        mouth = torch.zeros(1, s.block, len(articulation.from_own))
+        heard = torch.zeros(1, STEPS_PER_FRAME * (HEARD + s.block), s.bands)
+        parts = (heard, mouth, torch.ones(1, s.block, 1))
+        _export(articulation, parts, out / ARTICULATION, ["sound", "own", "amount"], ["mouth"])
 
 
 def export_syncers(nets: dict[str, Syncer], views: dict[View, Array], facts: dict[str, Any], out: Path) -> None:
@@ -204,7 +211,9 @@ def _halve(path: Path) -> None:
         onnx.save(model, str(part))
 
 
-def compare(net: Generator, folder: Path, manifest: dict[str, Any], seed: int = 0) -> float:
+def compare(
+    net: Generator, articulation: ArticulationNet | None, folder: Path, manifest: dict[str, Any], seed: int = 0
+) -> float:
     """Largest absolute difference over one block of random sound, in normalised units."""
     runtime = MotionGenerator(folder, manifest)
     rng = np.random.default_rng(seed)
@@ -222,6 +231,12 @@ def compare(net: Generator, folder: Path, manifest: dict[str, Any], seed: int = 
         extra = torch.as_tensor(np.concatenate([np.repeat(start.style, net.shape.block, 0), noise], 1))[None]
         state = RolloutState(*(torch.as_tensor(getattr(start, n)) for n in NETWORK_STATE))
         real, _ = net.rollout(state, levels, extra)
+        if articulation is not None:
+            mouth = slice(*manifest["articulation"]["columns"])
+            first = net.shape.context - HEARD + int(manifest["articulation"]["lookahead"])
+            steps = slice(STEPS_PER_FRAME * first, STEPS_PER_FRAME * (first + HEARD + net.shape.block))
+            heard = torch.as_tensor(sound[steps])[None]
+            real[..., mouth] = articulation(heard, real[..., mouth], torch.as_tensor(amounts(noise))[None])
     scaled = rows / np.asarray(manifest["scales"], np.float32)
     return float(np.abs(scaled - real[0].numpy()).max())
 

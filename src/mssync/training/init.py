@@ -10,14 +10,17 @@ from typing import Any, Final
 from torch import nn
 
 from mssync.errors import InputError
-from mssync.manifest import CLOSURE
+from mssync.manifest import ARTICULATION, CLOSURE
 from mssync.models import Model, load_model
+from mssync.motion.columns import width
 from mssync.motion.space import MotionSpace
 from mssync.motion.spaces import load_space
 from mssync.motion.stages import STAGES, Closures, entries_of
+from mssync.nets.articulation import ArticulationNet
 from mssync.nets.closure import ClosureNet
 from mssync.nets.generator import Generator, GeneratorShape
 from mssync.texts import clean
+from mssync.training.articulation import FILE as ARTICULATION_FILE
 from mssync.training.checkpoint import (
     ANEW,
     foreign,
@@ -33,8 +36,8 @@ from mssync.training.closure import FILE as CLOSURE_FILE
 from mssync.training.facts import Facts
 from mssync.training.graphs import fill, graph_weights
 
-MEASURED: Final = entries_of(tuple(STAGES))
-"""Entries of a manifest that are measured after training."""
+MEASURED: Final = (*entries_of(tuple(STAGES)), "articulation")
+"""Entries of a manifest that are measured after training; models that have no articulation net lack the last."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ class Start:
     Attributes:
         title: name and release, for people.
         space: motion space.
-        net, closures: the two networks; ``closures`` is None where the motion space has no lip gap.
+        net, closures, articulation: the networks; ``closures`` is None where the motion space has no lip gap,
+            ``articulation`` in models that have no such net.
         facts: of the data that they were trained on; the units of the net.
         measured: the part of a manifest that is measured after training.
     """
@@ -53,6 +57,7 @@ class Start:
     space: MotionSpace
     net: Generator
     closures: ClosureNet | None
+    articulation: ArticulationNet | None
     facts: Facts
     measured: dict[str, Any]
 
@@ -117,6 +122,7 @@ def load_run(run: Path) -> Start:
         facts = Facts.from_json(state["facts"], net.shape.motion, net.shape.noise)
         title = clean(f"{state['config']['name']} {state['config']['release']}")
         measured = {k: data[k] for k in entries_of(space.stages)}
+        measured |= {k: data[k] for k in ("articulation",) if k in data}
     if len(space.names) != net.shape.motion:
         raise InputError(f"{run / 'space.npz'} is not the motion space of this run; {ANEW}")
     best = run / "best.safetensors"
@@ -131,11 +137,27 @@ def load_run(run: Path) -> Start:
         with foreign(path):
             closures = ClosureNet(net.shape.bands, len(tensors["net.0.bias"])).eval()
         load_weights(closures, tensors, path)
-    return Start(title, space, net, closures, facts, measured)
+    articulation = None
+    if "articulation" in measured:
+        articulation = load_articulation(run / ARTICULATION_FILE, net.shape.bands, space)
+    return Start(title, space, net, closures, articulation, facts, measured)
+
+
+def load_articulation(path: Path, bands: int, space: MotionSpace) -> ArticulationNet:
+    """The articulation net of a run, in the sizes that its file tells.
+
+    Raises:
+        InputError: the file is missing, damaged, or holds another net.
+    """
+    tensors = load_tensors(path)
+    with foreign(path):
+        net = ArticulationNet(bands, width(space.groups.mouth), len(tensors["front.0.bias"])).eval()
+    load_weights(net, tensors, path)
+    return net
 
 
 def _of_model(model: Model) -> Start:
-    manifest = model.manifest
+    manifest, space = model.manifest, load_space(model.file("space.npz"), model.data["space.npz"])
     with foreign(model.folder):
         net = Generator(GeneratorShape.of(sizes(manifest["shape"]))).eval()
         style = manifest["style"]
@@ -149,24 +171,28 @@ def _of_model(model: Model) -> Start:
             net.shape.motion,
             net.shape.noise,
         )
-        closures = None
+        closures = articulation = None
         if CLOSURE in model.data:
-            width = len(graph_weights(model.data[CLOSURE])[0]["net.0.bias"])
-            closures = ClosureNet(net.shape.bands, width).eval()
-    fill(net.sound, model.data["sound.onnx"], str(model.file("sound.onnx")))
-    fill(net.step, model.data["step.onnx"], str(model.file("step.onnx")))
-    if closures is not None:
-        fill(closures, model.data[CLOSURE], str(model.file(CLOSURE)))
-    space = load_space(model.file("space.npz"), model.data["space.npz"])
-    return Start(model.title, space, net, closures, facts, {k: manifest[k] for k in MEASURED if k in manifest})
+            channels = len(graph_weights(model.data[CLOSURE])[0]["net.0.bias"])
+            closures = ClosureNet(net.shape.bands, channels).eval()
+        if ARTICULATION in model.data:
+            channels = len(graph_weights(model.data[ARTICULATION])[0]["front.0.bias"])
+            articulation = ArticulationNet(net.shape.bands, width(space.groups.mouth), channels).eval()
+    parts = {"sound.onnx": net.sound, "step.onnx": net.step, CLOSURE: closures, ARTICULATION: articulation}
+    for name, part in parts.items():
+        if part is not None:
+            fill(part, model.data[name], str(model.file(name)))
+    measured = {k: manifest[k] for k in MEASURED if k in manifest}
+    return Start(model.title, space, net, closures, articulation, facts, measured)
 
 
 def save_start(start: Start, out: Path, *, force: bool = False) -> int:
     """Write weights as one safetensors file.
 
-    The tensors are named ``generator.*`` and ``closure.*``, as in :class:`mssync.nets.generator.Generator` and
-    :class:`mssync.nets.closure.ClosureNet`; the header's facts are ``title``, and as JSON ``shape`` (sizes of the
-    generator) and ``units`` (of its motion).
+    The tensors are named ``generator.*``, ``closure.*`` and ``articulation.*``, as in
+    :class:`mssync.nets.generator.Generator`, :class:`mssync.nets.closure.ClosureNet` and
+    :class:`mssync.nets.articulation.ArticulationNet`; the header's facts are ``title``,
+    and as JSON ``shape`` (sizes of the generator) and ``units`` (of its motion).
 
     Args:
         start: the weights.
@@ -177,10 +203,11 @@ def save_start(start: Start, out: Path, *, force: bool = False) -> int:
     Raises:
         OutputError: it exists without ``force``, or cannot be written.
     """
-    nets: dict[str, nn.Module] = {"generator": start.net}
-    if start.closures is not None:
-        nets["closure"] = start.closures
-    tensors = {f"{name}.{key}": value for name, net in nets.items() for key, value in net.state_dict().items()}
+    nets: dict[str, nn.Module | None] = {
+        "generator": start.net, "closure": start.closures, "articulation": start.articulation,
+    }  # fmt: skip
+    there = {name: net.state_dict() for name, net in nets.items() if net is not None}
+    tensors = {f"{name}.{key}": value for name, state in there.items() for key, value in state.items()}
     units = start.facts.as_json()
     facts = {"title": start.title, "shape": json.dumps(start.net.shape.as_dict()), "units": json.dumps(units)}
     save_tensors(out, tensors, facts, force=force)

@@ -17,13 +17,16 @@ from mssync.files import readable_file
 from mssync.models import load_model, shipped_syncer
 from mssync.motion.blinks import BlinkModel, find_blinks
 from mssync.motion.columns import Groups
+from mssync.motion.mesh import MeshSpace
 from mssync.motion.pyramid import View
 from mssync.motion.space import MotionSpace
 from mssync.motion.spaces import load_space
 from mssync.motion.stages import Blinks, Closures
 from mssync.nets.generator import Generator, GeneratorShape
 from mssync.nets.syncer import Syncer
-from mssync.timing import FPS
+from mssync.timing import FPS, LOOKAHEAD_FRAMES
+from mssync.training.articulation import FILE as ARTICULATION_FILE
+from mssync.training.articulation import train_articulation
 from mssync.training.calibrate import calibrate
 from mssync.training.checkpoint import load_tensors, load_weights, part_of, save_json, save_tensors
 from mssync.training.closure import FILE as CLOSURE_FILE
@@ -232,13 +235,26 @@ def train_generator(
     else:
         steps = config.closure.steps_of(config.steps)
         closures = train_closures(config.closure, config.roles, train, dev, out, config.seed, steps, report)
-    if start and not config.steps:
+    articulation, lookahead = start.articulation if start else None, min(config.net.lookahead, LOOKAHEAD_FRAMES)
+    if start and config.articulation.steps is None and (articulation or not config.steps):
+        log.info("The articulation net of %s stays; `articulation: {steps: N}` in the recipe trains one.", start.title)
+        lookahead = int(start.measured.get("articulation", {}).get("lookahead", lookahead))
+    elif isinstance(space, MeshSpace):
+        steps = config.articulation.steps_of(config.steps)
+        articulation = train_articulation(
+            config.articulation, config.roles, space, trainer.facts.scales, train, dev, out, config.seed,
+            lookahead, config.frames, steps, report,
+        )  # fmt: skip
+    if start and not config.steps and config.articulation.steps is None:
         data |= start.measured
     else:
         if Blinks.name in space.stages:
             blinks, seen = fit_blinks(clips, entries, space.groups)
             data |= {"blinks": start.measured["blinks"] if start and seen < FEW_BLINKS else asdict(blinks)}
-        data |= calibrate(best_net(out, trainer.net.shape.as_dict()), closures, trainer.facts, train, space)
+        best = best_net(out, trainer.net.shape.as_dict())
+        data |= calibrate(best, closures, articulation, lookahead, trainer.facts, train, space)
+    if articulation is not None:
+        save_tensors(out / ARTICULATION_FILE, articulation.state_dict())
     space.save(out / "space.npz")
     save_json(out / "data.json", data)
     return trainer

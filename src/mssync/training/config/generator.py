@@ -102,6 +102,23 @@ class ClosureConfig(Recipe):
         return self.steps or min(1500, max(1, round(1.25 * run)))
 
 
+class ArticulationConfig(Recipe):
+    """The net that hears what the mouth does (:mod:`mssync.training.articulation`).
+
+    ``steps``: where it is not given, twice the run's own, at most 2500. It hears as far ahead as the generator.
+    """
+
+    width: int = Field(128, ge=4, le=2048)
+    dropout: float = Field(0.35, ge=0, lt=1)
+    augment: float = Field(0.8, ge=0, le=100)
+    lr: Rate = 2e-3
+    steps: Steps | None = None
+
+    def steps_of(self, run: int) -> int:
+        """Steps of the net after a run of so many."""
+        return self.steps or min(2500, max(1, 2 * run))
+
+
 class GeneratorConfig(Recipe):
     """The recipe of ``mssync train generator``."""
 
@@ -162,6 +179,7 @@ class GeneratorConfig(Recipe):
     net: NetConfig = NetConfig()
     discriminator: DiscriminatorConfig = DiscriminatorConfig()
     closure: ClosureConfig = ClosureConfig()
+    articulation: ArticulationConfig = ArticulationConfig()
     loss: LossConfig = LossConfig()
 
     @model_validator(mode="after")
