@@ -27,7 +27,7 @@ from mssync.media.video import VideoWriter, probe_video
 from mssync.models import load_model
 from mssync.motion.columns import Groups, mesh_columns
 from mssync.motion.options import MotionOptions
-from mssync.motion.spaces import load_mesh
+from mssync.motion.spaces import load_mesh, load_space
 from mssync.render.warp import WarpRenderer
 from mssync.speech.activity import mouth_gate, speech_probability
 from mssync.training.config import GeneratorConfig
@@ -211,6 +211,15 @@ def test_training_moves_the_weights_and_keeps_the_best(run: Path) -> None:
     assert any((folder / "tensorboard").iterdir())
     sample = probe_video(folder / "samples" / "step-000004.mp4")
     assert sample.frames == 150 and sample.height == 320
+
+
+def test_the_same_space_as_68_points(videos: Path, clips: Path, tmp_path: Path) -> None:
+    words = (clips, videos / "clips.csv", tmp_path / "points.npz")
+    report = train_space(*words, kind="landmarks", components=6)
+    assert load_space(tmp_path / "points.npz").kind == "landmarks"
+    assert report.clips == 1 and report.round_trip < 0.08
+    with pytest.raises(InputError, match="kind 'oil' cannot be fitted; use one of mesh, landmarks"):
+        train_space(*words, kind="oil")
 
 
 def test_resumed_run_equals_an_unbroken_one(run: Path, videos: Path, clips: Path, tmp_path: Path) -> None:

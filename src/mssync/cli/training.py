@@ -102,6 +102,9 @@ def train_space(
     *,
     listing: ListOption = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The motion space to make (.npz).")],
+    kind: Annotated[
+        str, typer.Option("--kind", metavar="NAME", help="mesh, or landmarks: where the 68 points of iBUG are.")
+    ] = "mesh",
     components: Annotated[int, typer.Option("--components", metavar="K", min=1, max=37, help="Basis size.")] = 32,
     seed: Annotated[int, typer.Option("--seed", metavar="N")] = 0,
     force: ForceOption = False,
@@ -114,7 +117,7 @@ def train_space(
     ready_file(out, force=force, inputs=[listing] if listing else [])
     with extra("train"):
         from mssync.training.run import train_space as run
-    report = run(clips, listing, out, components=components, seed=seed)
+    report = run(clips, listing, out, kind=kind, components=components, seed=seed)
     tell(
         f"{out}: {100 * report.kept:.2f} % of the variance kept, round trip {100 * report.round_trip:.2f} % "
         f"of the inter-ocular distance, on {report.clips} dev clips"

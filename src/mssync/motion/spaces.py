@@ -10,6 +10,7 @@ from typing import Final
 
 from mssync.arrays import Wanted, read_arrays
 from mssync.errors import AssetError, InputError
+from mssync.motion.landmarks import LandmarkSpace
 from mssync.motion.mesh import MeshSpace
 from mssync.motion.space import MotionSpace
 from mssync.texts import clean
@@ -18,7 +19,7 @@ GROUP: Final = "mssync.motion_spaces"
 """Entry points by which a package brings kinds of its own: the name is the kind, the object the class."""
 MAX_BYTES: Final = 64 * 2**20  # of a file; the shipped one has a megabyte
 _KIND: Final = {"kind": Wanted("U", 0, 400, optional=True)}
-_KINDS: Final[dict[str, type[MotionSpace]]] = {MeshSpace.kind: MeshSpace}
+_KINDS: Final[dict[str, type[MotionSpace]]] = {MeshSpace.kind: MeshSpace, LandmarkSpace.kind: LandmarkSpace}
 
 
 def register_space(kind: type[MotionSpace]) -> None:

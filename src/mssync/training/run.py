@@ -17,6 +17,7 @@ from mssync.files import readable_file
 from mssync.models import load_model, shipped_syncer
 from mssync.motion.blinks import BlinkModel, find_blinks
 from mssync.motion.columns import Groups
+from mssync.motion.landmarks import LandmarkSpace
 from mssync.motion.mesh import MeshSpace
 from mssync.motion.pyramid import View
 from mssync.motion.space import MotionSpace
@@ -24,6 +25,7 @@ from mssync.motion.spaces import load_space
 from mssync.motion.stages import Blinks, Closures
 from mssync.nets.generator import Generator, GeneratorShape
 from mssync.nets.syncer import Syncer
+from mssync.texts import clean
 from mssync.timing import FPS, LOOKAHEAD_FRAMES
 from mssync.training.articulation import FILE as ARTICULATION_FILE
 from mssync.training.articulation import train_articulation
@@ -50,17 +52,29 @@ from mssync.training.syncer import SPACE, SyncerTrainer
 
 LevelReport = Callable[[str, int, dict[str, float]], None]
 Report = Callable[[int, dict[str, float]], None]
+FITTED: Final = (MeshSpace.kind, LandmarkSpace.kind)
 FEW_BLINKS: Final = 20  # fewer say nothing of how often somebody blinks
 
 log = logging.getLogger(__name__)
 
 
-def train_space(clips: Path, listing: Path | None, out: Path, *, components: int = 32, seed: int = 0) -> SpaceReport:
+def train_space(
+    clips: Path, listing: Path | None, out: Path, *, kind: str = "mesh", components: int = 32, seed: int = 0
+) -> SpaceReport:
     """``mssync train space``: fit on ``split=train``, measure on ``split=dev``, write ``out``.
 
+    Args:
+        clips, listing, out: as on the command line.
+        kind: ``mesh``, or ``landmarks``: the same space seen through its 68 points.
+        components: size of the expression basis.
+        seed: of what is drawn.
     Raises:
-        InputError: the list or the tracked points are missing.
+        InputError: the list or the tracked points are missing, or the kind is another.
     """
+    if kind not in FITTED:
+        raise InputError(
+            f"A motion space of the kind {clean(kind, 40)!r} cannot be fitted; use one of {', '.join(FITTED)}."
+        )
     entries = {e.name: e for e in chosen_clips(clips, listing, None, acted=True)}
     records = read_report(clips)
     good = [n for n in entries if n in records and not records[n].problem]
@@ -72,7 +86,8 @@ def train_space(clips: Path, listing: Path | None, out: Path, *, components: int
             f"A motion space needs clips of split=train and of split=dev; {clips} has {len(train)} and {len(dev)} with "
             "points; add videos, or correct the list."
         )
-    space = fit_space([t for _, t in train], [e.role for e, _ in train], components=components, seed=seed)
+    mesh = fit_space([t for _, t in train], [e.role for e, _ in train], components=components, seed=seed)
+    space = LandmarkSpace(mesh) if kind == LandmarkSpace.kind else mesh
     space.save(out)
     return measure_space(space, dev)
 

@@ -13,6 +13,7 @@ from mssync.arrays import Array, Array64
 from mssync.face import shape as fs
 from mssync.face import topology as topo
 from mssync.face.tracking import Track
+from mssync.motion.landmarks import LandmarkSpace
 from mssync.motion.mesh import EYE_POINTS, MeshSpace
 
 MIRROR_POINTS: Final = np.asarray(topo.MIRROR)
@@ -85,8 +86,9 @@ def fit_space(
     return MeshSpace(template, basis.astype(np.float32), blend, opening, gap_zero)
 
 
-def measure_space(space: MeshSpace, tracks: Sequence[Track]) -> SpaceReport:
-    """Kept variance and round trip of a space on clips (dev clips, for an honest number)."""
+def measure_space(space: MeshSpace | LandmarkSpace, tracks: Sequence[Track]) -> SpaceReport:
+    """Kept variance of the expression basis and round trip of a space on clips (dev clips, for an honest number)."""
+    mesh = space.mesh if isinstance(space, LandmarkSpace) else space
     kept_num = kept_den = 0.0
     errors = []
     for track in tracks:
@@ -95,8 +97,8 @@ def measure_space(space: MeshSpace, tracks: Sequence[Track]) -> SpaceReport:
         pose = fs.fit_pose(track.points, rest.shape)
         dev = pose.to_head(track.points) - rest.shape
         dev[:, EYE_POINTS] = 0.0
-        k = len(space.basis)
-        model = np.tensordot(motion.values[:, 6 : 6 + k], space.basis, 1)
+        expression = mesh.encode(track).values[:, mesh.groups.expression]
+        model = np.tensordot(expression, mesh.basis, 1)
         v = track.valid
         # Every clip weighs the same.
         kept_num += float(((dev - model)[v] ** 2).mean())
