@@ -56,8 +56,9 @@ ALLOWED: dict[str, set[str]] = {
     "__init__": BELOW_PIPELINE | {"pipeline"},
     "nets": set(),
     "training": BELOW_PIPELINE | {"nets", "processes"},
+    "convert": BASE | {"nets"},
     "evaluation": BELOW_PIPELINE | {"pipeline", "processes"},
-    "cli": BELOW_PIPELINE | {"pipeline", "batch", "training", "evaluation"},
+    "cli": BELOW_PIPELINE | {"pipeline", "batch", "training", "evaluation", "convert"},
     "__main__": {"cli"},
 }
 RUNTIME = BASE | RUNTIME_ROOMS | {"downloads", "__init__", "__main__", "cli"}

@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from mssync import __version__, assets
-from mssync.cli import evaluating, making, motion, training, weights
+from mssync.cli import converting, evaluating, making, motion, training, weights
 from mssync.cli.console import fetching, open_streams, say, tell, told_all
 from mssync.errors import MssyncError, OutputError, PlatformError
 
@@ -33,6 +33,7 @@ motion.register(app)
 evaluating.register(app)
 weights.register(app)
 training.register(app)
+converting.register(app)
 
 
 def _show_version(wanted: bool) -> None:
