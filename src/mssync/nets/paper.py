@@ -21,7 +21,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-STEPS_PER_FRAME: Final = 4
+from mssync.timing import STEPS_PER_FRAME
+
 AUDIO_LEVELS: Final = 4
 AUDIO_WIDTHS: Final = (64, 128, 256)
 
