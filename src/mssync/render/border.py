@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mssync.arrays import Array, Mask, Rgb
 from mssync.face.topology import LEFT_CREASE_UPPER, LIPS_OUTER, RIGHT_CREASE_UPPER
@@ -34,19 +35,19 @@ class Border:
     """The borders that one photo's person touches.
 
     Attributes:
-        places: for left, top, right and bottom ``(n, 3)`` region pixels of the person there; none: not touched.
-        shares: how much of the head's motion each place follows, ``(n,)`` each.
+        field: how the surroundings of the face follow the head.
+        cells: for left, top, right and bottom the cells of the field's grid in which the person touches that border.
         widths: pixels from each border over which motion fades out.
-        step: pixels per cell of the map that is held.
+        size: width and height of the region in pixels.
     """
 
-    places: tuple[Array, Array, Array, Array]
-    shares: tuple[Array, Array, Array, Array]
-    widths: tuple[float, float, float, float]
-    step: int
+    field: HeadField
+    cells: tuple[NDArray[np.intp], ...]
+    widths: tuple[float, ...]
+    size: tuple[int, int]
 
     @staticmethod
-    def of(field: HeadField, alpha: Rgb, points: Array, fades: tuple[bool, bool, bool, bool], step: int) -> Border:
+    def of(field: HeadField, alpha: Rgb, points: Array, fades: tuple[bool, bool, bool, bool]) -> Border:
         """The borders of a photo.
 
         Args:
@@ -54,59 +55,79 @@ class Border:
             alpha: ``(h, w)`` uint8 matte of the region.
             points: ``(478, 3)`` the photo's face in region pixels.
             fades: left, top, right, bottom: whether the motion ends at that side of the region, and not the photo.
-            step: pixels per cell of the map that :meth:`keep_inside` gets.
         """
         h, w = alpha.shape
         high = max(float(np.linalg.norm(points[10] - points[152])), 8.0)
         eyes, lips = points[[*LEFT_CREASE_UPPER, *RIGHT_CREASE_UPPER], :2], points[list(LIPS_OUTER), :2]
         inner = (eyes[:, 0].min(), eyes[:, 1].min(), w - eyes[:, 0].max(), h - lips[:, 1].max())
-        cells = np.clip((field.grid[..., :2] + 0.5).astype(int), 0, (w - 1, h - 1))
+        places = np.clip((field.grid[..., :2] + 0.5).astype(int), 0, (w - 1, h - 1))
+        numbers = np.arange(places[..., 0].size).reshape(places.shape[:2])
         lines: tuple[Any, ...] = (np.s_[:, 0], np.s_[0], np.s_[:, -1], np.s_[-1])
-        places, shares, widths = [], [], []
+        cells, widths = [], []
         for side, (line, fade) in enumerate(zip(lines, fades, strict=True)):
-            edge = alpha[lines[side]][cells[line][:, 1 - side % 2]]
-            touching = (edge > _TOUCHES) & (not fade)
-            places.append(np.asarray(field.grid[line][touching], np.float32))
-            shares.append(np.asarray(field.share[line][touching, 0], np.float32))
+            edge = alpha[line][places[line][:, 1 - side % 2]]
+            cells.append(numbers[line][(edge > _TOUCHES) & (not fade)])
             widths.append(float(np.clip(inner[side] - _AWAY * high, _LEAST * high, _WIDEST * high)))
-        return Border(tuple(places), tuple(shares), tuple(widths), step)  # type: ignore[arg-type]
+        return Border(field, tuple(cells), tuple(widths), (w, h))
 
     @property
     def free(self) -> bool:
         """Whether the person touches no border."""
-        return not any(len(p) for p in self.places)
+        return not any(len(c) for c in self.cells)
 
-    def held(self, rigid: Array) -> Array:
-        """By how much the head's motion goes too far inwards ``(2,)``, pixels to be taken off everything that moves.
+    def held(self, points: Array, rigid: Array) -> tuple[Array, Array]:
+        """The same motion with what goes too far inwards taken off: shrinking first, then shift.
 
         Args:
+            points: ``(478, 3)`` moved points in region pixels.
             rigid: ``(3, 4)`` similarity in region pixels.
         """
-        out = np.zeros(2, np.float32)
-        for side, (places, share) in enumerate(zip(self.places, self.shares, strict=True)):
-            if not len(places):
-                continue
-            axis, sign = side % 2, 1 if side in (_LEFT, _TOP) else -1
-            inwards = sign * ((places @ rigid[axis, :3] + rigid[axis, 3]) - places[:, axis]) * share
-            far = max(float(inwards.max()), 0.0)
-            out[axis] += sign * (far - soft_limit(far, _STRETCH * self.widths[side]))
+        points, rigid = points.copy(), rigid.copy()
+        far = self._inwards(points, rigid)
+        for first, second in ((_LEFT, _RIGHT), (_TOP, _BOTTOM)):
+            if min(far[first], far[second]) > 0:
+                points, rigid = self._less_shrunk(points, rigid, first, second)
+                far = self._inwards(points, rigid)
+        for side, missing in enumerate(far):
+            back = missing - soft_limit(missing, _STRETCH * self.widths[side])
+            sign = 1 if side in (_LEFT, _TOP) else -1
+            points[:, side % 2] -= sign * back
+            rigid[side % 2, 3] -= sign * back
+        return points, rigid
+
+    def _inwards(self, points: Array, rigid: Array) -> list[float]:
+        """How far the person comes away from left, top, right and bottom, pixels; 0 where there is no contact."""
+        out = []
+        for side, cells in enumerate(self.cells):
+            sign = 1 if side in (_LEFT, _TOP) else -1
+            moved = sign * self.field.forward(points, rigid, cells)[:, side % 2] if len(cells) else np.zeros(1)
+            out.append(max(float(moved.max()), 0.0))
         return out
 
-    def keep_inside(self, flow: Array, size: tuple[int, int]) -> None:
+    def _less_shrunk(self, points: Array, rigid: Array, first: int, second: int) -> tuple[Array, Array]:
+        """A head that comes away from both sides at once is held at its size."""
+        scale = float(np.cbrt(np.linalg.det(rigid[:, :3])))
+        most = _STRETCH * (self.widths[first] + self.widths[second]) / self.size[first % 2]
+        more = max(1.0, (1 - soft_limit(max(1 - scale, 0.0), most)) / max(scale, 1e-3))
+        centre = points.mean(0)
+        moved = np.concatenate([more * rigid[:, :3], (centre + more * (rigid[:, 3] - centre))[:, None]], 1)
+        return (centre + more * (points - centre)).astype(np.float32), moved.astype(np.float32)
+
+    def keep_inside(self, flow: Array, step: int) -> None:
         """Change a backward map so that it never asks for what lies beyond a border that the person touches.
 
         Args:
             flow: ``(h, w, 2)`` displacement on a grid over the region (``source = target + displacement``), changed in
                 place.
-            size: width and height of the region in pixels.
+            step: pixels per cell of that grid.
         """
         h, w = flow.shape[:2]
-        for side, places in enumerate(self.places):
-            if not len(places):
+        for side, cells in enumerate(self.cells):
+            if not len(cells):
                 continue
             axis, count = side % 2, (w, h)[side % 2]
-            from_border = (np.arange(count, dtype=np.float32) + 0.5) * self.step - 0.5
-            last = size[axis] - 1
+            from_border = (np.arange(count, dtype=np.float32) + 0.5) * step - 0.5
+            last = self.size[axis] - 1
             line = flow[..., axis] if axis else flow[..., axis].T  # (along the depth, along the border)
             if side in (_LEFT, _TOP):
                 missing = np.maximum(0, -(from_border[:, None] + line)).max(0)
@@ -116,7 +137,7 @@ class Border:
                 sign, depth = -1, last - from_border
             if not missing.any():
                 continue
-            width = max(self.widths[side], 2.0 * float(missing.max()))
+            width = max(self.widths[side], 3.0 * float(missing.max()))
             fading = np.clip(1 - (depth - depth.min()) / width, 0, 1) ** 2
             line += sign * fading[:, None] * missing[None]
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from mssync.arrays import Array
 from mssync.face.topology import FACE_OVAL, OUTER_EYE_CORNERS, TEMPLES
@@ -47,6 +48,23 @@ class HeadField:
     oval_share: Array
     step: int
 
+    def forward(self, points: Array, rigid: Array, cells: NDArray[np.intp] | None = None) -> Array:
+        """How far places of the photo move.
+
+        Args:
+            points: ``(478, 3)`` target points in region pixels.
+            rigid: ``(3, 4)`` similarity in region pixels.
+            cells: numbers of the grid's cells, row by row; None: all.
+        Returns:
+            ``(n, 2)`` float32 pixels.
+        """
+        grid, share, spread = self.grid.reshape(-1, 3), self.share.reshape(-1, 1), self.spread
+        if cells is not None:
+            grid, share, spread = grid[cells], share[cells], spread[cells]
+        out = (_moved(grid, rigid) - grid[:, :2]) * share
+        rest = points[_OVAL, :2] - self.oval[:, :2] - (_moved(self.oval, rigid) - self.oval[:, :2]) * self.oval_share
+        return np.asarray(out + _product(spread, rest.astype(np.float32)), np.float32)
+
     def backward(self, points: Array, rigid: Array) -> Array:
         """Backward displacement on the coarse grid: ``source = target + displacement``.
 
@@ -56,9 +74,7 @@ class HeadField:
         Returns:
             ``(h, w, 2)`` float32 pixels.
         """
-        forward = (_moved(self.grid, rigid) - self.grid[..., :2]) * self.share
-        rest = points[_OVAL, :2] - self.oval[:, :2] - (_moved(self.oval, rigid) - self.oval[:, :2]) * self.oval_share
-        forward += _product(self.spread, rest.astype(np.float32)).reshape(forward.shape)
+        forward = self.forward(points, rigid).reshape(*self.grid.shape[:2], 2)
         # In units of the grid from here: source s of target t solves s + f(s) = t.
         flow = np.ascontiguousarray(forward / self.step)
         h, w = flow.shape[:2]

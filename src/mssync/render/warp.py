@@ -155,9 +155,7 @@ class WarpRenderer:
         points[:, :2] -= np.outer(too_deep(scene.mesh.source), rigid[:2, 2])
         rigid = _deeper(points, rigid, scene)
         if not scene.border.free:
-            held = scene.border.held(rigid)
-            points[:, :2] -= held
-            rigid[:2, 3] -= held
+            points, rigid = scene.border.held(points, rigid)
         size = (scene.person.shape[1], scene.person.shape[0])
         shut = 1 - controls.lip_gap / max(scene.mouth.gap, 1e-3)
         tuck = float(controls.lids[0]), float(controls.lids[1]), float(np.clip(shut, 0, 1)) * scene.mouth.shows
@@ -165,7 +163,7 @@ class WarpRenderer:
         flow = _finer(flow, scene.field.step // scene.mesh.step, scene.mesh.grid_size)
         mesh = scene.mesh.moved(points, rigid, tuck)
         mesh.blend_into(flow, scene.mesh.step)
-        scene.border.keep_inside(flow, size)
+        scene.border.keep_inside(flow, scene.mesh.step)
         sources = np.asarray(cv2.add(_finer(flow, scene.mesh.step, size), scene.identity), np.float32)
         if scene.mesh.step > 1:
             for ring in (LEFT_EYE, RIGHT_EYE, LIPS_INNER):
@@ -207,7 +205,7 @@ def _build(rgb: Rgb, matte: Rgb, near: Box, box: Box, ends: Box, points: Array) 
         eyes=prepare_eyes(cut, local),
         mouth=prepare_mouth(cut, local),
         turning=Turning.of(local),
-        border=Border.of(field, layers.alpha, local, fade, step),
+        border=Border.of(field, layers.alpha, local, fade),
         identity=np.stack([xx, yy], -1),
     )
 
