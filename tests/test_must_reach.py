@@ -47,6 +47,10 @@ def test_an_axis_alone_must_be_in_time_as_often_as_people() -> None:
     found = by_name({"sync": {"yaw-1": row, "roll-2": {**row, "presenters made": 0.5}, "head-1": {"ratio": 1.31}}})
     assert not found["yaw alone, level 1: presenters on"].reached
     assert found["roll alone, level 2: presenters on"].reached
+    assert found["roll alone, level 2: confidence / real"].reached
+    deaf = by_name({"sync": {"roll-2": {"presenters made": 0.1, "presenters real": 0.0, "ratio": -0.1}}})
+    assert list(deaf) == ["roll alone, level 2: confidence / real"], "a share that people do not reach is no mark"
+    assert not deaf["roll alone, level 2: confidence / real"].reached
     assert not found["head, level 1: confidence / real"].reached
 
 
