@@ -54,16 +54,19 @@ def test_views_show_what_they_say(space: MeshSpace) -> None:
         assert np.array_equal(row @ seen[v], lids @ seen[v]), "no view sees blinks or gaze"
     assert seen["head"].shape == (d, 3) and not np.allclose(row @ seen["head"], head @ seen["head"])
     assert np.array_equal(row @ seen["head"], gap @ seen["head"])
-    for v, shown in HEAD_VIEWS.items():
+    for v, names in HEAD_VIEWS.items():
         for name in ("rot_x", "rot_y", "rot_z", "trans_x", "trans_y", "log_scale", "lip_gap", "expr_00"):
             moved = row.copy()
             moved[:, space.names.index(name)] += 0.1
-            assert np.array_equal(row @ seen[v], moved @ seen[v]) == (name not in shown), (v, name)
+            assert np.array_equal(row @ seen[v], moved @ seen[v]) == (name not in names), (v, name)
     assert "rot_x" not in HEAD_VIEWS["unpitched"] and "trans_y" not in HEAD_VIEWS["unpitched"]
     assert np.allclose(row @ seen["lips"], head @ seen["lips"]) and not np.allclose(
         row @ seen["lips"], gap @ seen["lips"]
     )
     assert seen["all"].shape == (d, 6 + k + 1)
+    for v in VIEWS:
+        shown = np.flatnonzero(seen[v][space.groups.lip_gap][0]).tolist()
+        assert shown == ([] if space.view(v).lip_gap is None else [space.view(v).lip_gap]), v
     axes = np.concatenate([row @ seen[v] for v in ("pitch", "yaw", "roll", "shift")], 1)
     assert np.allclose(axes, row[:, :6] * 10), "each axis alone, and all of the head between them"
     # An expression that moves no lip point is hardly seen by the lips' view.

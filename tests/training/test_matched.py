@@ -22,7 +22,7 @@ def piece_of(rows: np.ndarray) -> np.ndarray:
 
 
 def test_windows_are_alike_apart_and_whole() -> None:
-    draw = MatchedWindows(MOTION, SOUND, START, COUNT, TWIN)
+    draw = MatchedWindows(MOTION[:, -1], SOUND, START, COUNT, TWIN)
     rng = np.random.default_rng(2)
     course = loudness_course(SOUND)
     spreads, random = [], []
@@ -37,7 +37,7 @@ def test_windows_are_alike_apart_and_whole() -> None:
 
 def test_a_short_clip_takes_other_clips_of_its_speaker_but_no_copies_of_its_own() -> None:
     assert COUNT[0] < ALONE <= COUNT[4]
-    draw = MatchedWindows(MOTION, SOUND, START, COUNT, TWIN)
+    draw = MatchedWindows(MOTION[:, -1], SOUND, START, COUNT, TWIN)
     rng = np.random.default_rng(3)
     seen = {int(p) for _ in range(30) for p in piece_of(draw.draw(rng, 0, np.array([0, 1, 2, 3]), 6))}
     assert seen == {0, 2}
@@ -45,6 +45,6 @@ def test_a_short_clip_takes_other_clips_of_its_speaker_but_no_copies_of_its_own(
 
 def test_what_is_missing_is_filled_with_moments_of_the_piece() -> None:
     start, count = np.array([0]), np.array([16])
-    draw = MatchedWindows(MOTION[:20], SOUND[:80], start, count, np.array([0]))
+    draw = MatchedWindows(MOTION[:20, -1], SOUND[:80], start, count, np.array([0]))
     rows = draw.draw(np.random.default_rng(4), 0, np.array([0]), 8)
     assert len(rows) == 8 and rows.min() >= 0 and rows.max() < 16

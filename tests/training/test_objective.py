@@ -203,6 +203,9 @@ def test_syncer_resumes_to_the_bit_and_says_why_it_learns_nothing(tmp_path: Path
     with pytest.raises(InputError, match="other clips"):
         SyncerTrainer(config, level, level, "lips", 0, tmp_path / "marked", marks={"clips": "1"}).save()
         SyncerTrainer(config, level, level, "lips", 0, tmp_path / "marked", marks={"clips": "2"})
+    with pytest.raises(InputError, match=r"shows no lip gap .* `matched: 0`"):
+        matched = config.model_copy(update={"matched": 0.5, "views": ["lips"]})
+        SyncerTrainer(matched, level, level, "lips", 0, tmp_path / "matched")
     other = config.model_copy(update={"width": 16})
     with pytest.raises(InputError, match="other net sizes"):
         SyncerTrainer(other, level, level, "lips", 0, tmp_path / "whole")

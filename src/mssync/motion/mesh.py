@@ -271,9 +271,9 @@ class MeshSpace(MotionSpace):
             n = min(LIP_COLUMNS, len(self.basis))
             shape = np.zeros((len(self.names), n), np.float32)
             shape[g.expression] = u[:, :n] * s[:n] / s[0]
-            return ViewOfMotion(np.concatenate([shape, gap], 1), 0)
+            return ViewOfMotion(np.concatenate([shape, gap], 1), 0, n)
         parts = [10.0 * each[:, g.head], each[:, g.expression], gap]
-        return ViewOfMotion(np.concatenate(parts, 1), width(g.head))
+        return ViewOfMotion(np.concatenate(parts, 1), width(g.head), width(g.head) + width(g.expression))
 
 
 def _relative(pose: fs.HeadPose, middle: fs.HeadPose) -> Array64:

@@ -216,10 +216,12 @@ class ViewOfMotion:
     Attributes:
         matrix: ``(D, V)``: a motion's row times this matrix is what the view shows.
         head: how many of the ``V`` columns, the first ones, are the head's place.
+        lip_gap: number of the column that is the lip gap; None: there is none.
     """
 
     matrix: Array
     head: int
+    lip_gap: int | None = None
 
 
 class MotionSpace(ABC):

@@ -26,15 +26,15 @@ class MatchedWindows:
     """Draws such groups from the pieces of one level.
 
     Args:
-        motion: ``(N, V)`` of a view whose last column is the lip gap; sound: ``(4 N, bands)``.
+        lip_gap: ``(N,)``; sound: ``(4 N, bands)``.
         start, count: first row and number of windows of each piece.
         twin: which copy of its clip a piece is (mirrored, another first frame): copies say the same.
     """
 
-    def __init__(self, motion: Array, sound: Array, start: Rows, count: Rows, twin: Rows) -> None:
+    def __init__(self, lip_gap: Array, sound: Array, start: Rows, count: Rows, twin: Rows) -> None:
         self._start, self._count, self._twin = start, count, twin
         loud = loudness_course(sound)
-        gap = np.lib.stride_tricks.sliding_window_view(motion[:, -1], WINDOW_FRAMES)
+        gap = np.lib.stride_tricks.sliding_window_view(lip_gap, WINDOW_FRAMES)
         self._likeness = np.concatenate([loud / (loud.std() + 1e-6), gap / (gap.std() + 1e-6)], 1).astype(np.float32)
 
     def draw(self, rng: np.random.Generator, piece: int, speaker: Rows, windows: int) -> Rows:

@@ -80,6 +80,7 @@ def probe_generator(
     talk = talk or list(dev)
     n = min(200, max(len(s.motion) for s in talk))
     groups = talk[0].groups
+    turn, gap = groups.rotation, groups.lip_gap.start
     if not width(groups.rotation) or not width(groups.lip_gap):
         return _amounts(generate(net, facts, talk, 1, n), talk)
     one, two = (generate(net, facts, talk, seed, n) for seed in (1, 2))
@@ -88,21 +89,25 @@ def probe_generator(
     r, on, spread = [], [], []
     for s, a in zip(talk, one, strict=True):
         m = min(len(s.motion), n)
-        g, y = a[:m, -5], s.motion[:m, -5]
+        g, y = a[:m, gap], s.lip_gap[:m]
         curve = [_corr(g[LAGS:-LAGS], np.roll(y, -k)[LAGS:-LAGS]) for k in range(-LAGS, LAGS + 1)]
         r.append(curve[LAGS])
         on.append(abs(int(np.argmax(curve)) - LAGS) <= 1)
         spread.append(g.std() / (y.std() + 1e-3))
-    real_std = np.mean([s.motion[:n, :3].std(0) for s in people], axis=0)
-    real_speed = np.mean([np.abs(np.diff(s.motion[:, :3], axis=0)).mean(0) for s in people], axis=0)
-    std = np.mean([a[: len(s.motion), :3].std(0) for a, s in zip(moving, people, strict=True)], axis=0) / real_std
-    speed = np.abs(np.diff(moving[..., :3], axis=1)).mean((0, 1)) / real_speed
-    pairs = combinations([m[FIRST:] for m in moving], 2)
-    other = np.median([[abs(_corr(a[:, i], b[:, i])) for i in range(3)] for a, b in pairs] or [[0.0] * 3], axis=0)
-    seeds_head = [abs(_corr(a[:, i], b[:, i])) for a, b in zip(one, two, strict=True) for i in range(3)]
-    seeds_lips = [_corr(a[:, -5], b[:, -5]) for a, b in zip(one, two, strict=True)]
+    real_std = np.mean([s.motion[:n, turn].std(0) for s in people], axis=0)
+    real_speed = np.mean([np.abs(np.diff(s.motion[:, turn], axis=0)).mean(0) for s in people], axis=0)
+    std = np.mean([a[: len(s.motion), turn].std(0) for a, s in zip(moving, people, strict=True)], axis=0) / real_std
+    speed = np.abs(np.diff(moving[..., turn], axis=1)).mean((0, 1)) / real_speed
+    pairs = combinations([m[FIRST:, turn] for m in moving], 2)
+    other = np.median(
+        [[abs(_corr(a[:, i], b[:, i])) for i in range(len(AXES))] for a, b in pairs] or [[0.0] * len(AXES)], axis=0
+    )
+    seeds_head = [
+        abs(_corr(a[:, i], b[:, i])) for a, b in zip(one, two, strict=True) for i in range(turn.start, turn.stop)
+    ]
+    seeds_lips = [_corr(a[:, gap], b[:, gap]) for a, b in zip(one, two, strict=True)]
     lips_r = float(np.median(r))
-    shut = float(np.mean([_shut(a[:, -5], s) for s, a in zip(talk, one, strict=True)]))
+    shut = float(np.mean([_shut(a[:, gap], s) for s, a in zip(talk, one, strict=True)]))
     agree = {} if teachers is None else _agreement(teachers, facts.scales, talk, people, one)
     apart = [0.1 * abs(np.log(x + 1e-6)) for x in (*std, *speed)]
     apart += [0.5 * max(0.0, 1 - x) for x in agree.values()]
@@ -136,7 +141,7 @@ def _shut(made: Array, real: Sample) -> float:
     """How much likelier the generated lips are closed where the real ones are (see :func:`probe_generator`)."""
     n = min(len(made), len(real.motion))
     talk = real.speech[:n] > 0.5
-    target = (real.motion[:n, -5] < CLOSED) & talk
+    target = (real.lip_gap[:n] < CLOSED) & talk
     if not target.any():
         return 0.0
     pad = np.pad(made[:n], 1, mode="edge")

@@ -128,7 +128,7 @@ def train_syncer(
         for level in config.levels:
             data = make_level(train, seen.matrix, level, phases=True)
             probe = make_level(talk or dev, seen.matrix, level, phases=False)
-            trainer = SyncerTrainer(config, data, probe, view, level, out, device, marks, head=seen.head)
+            trainer = SyncerTrainer(config, data, probe, view, level, out, device, marks, seen.head, seen.lip_gap)
             trainer.run(partial(report, trainer.name))
             nets[trainer.name], numbers[trainer.name] = trainer.best_net(), trainer.numbers
     used = {s.entry.name for s in train}

@@ -56,8 +56,10 @@ class SyncerTrainer:
         marks: fingerprints of the clips (:func:`mssync.training.resume.fingerprints`); a run goes on with the same.
         head: how many leading columns of the view are the head's (:class:`mssync.motion.space.ViewOfMotion`): what
             hides its place and scales its motion touches only them.
+        lip_gap: number of the view's column that is the lip gap; None: it has none.
     Raises:
-        InputError: the folder holds another run, or the clips are too short.
+        InputError: the folder holds another run, the clips are too short, or windows are to be matched by a lip gap
+            that the view lacks.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class SyncerTrainer:
         device: str = "cpu",
         marks: Mapping[str, str] | None = None,
         head: int = 0,
+        lip_gap: int | None = None,
     ) -> None:
         self.marks, self.head = dict(marks or {}), head
         self.config, self.data, self.dev, self.out = config, train, dev, out
@@ -90,9 +93,15 @@ class SyncerTrainer:
             self.net.parameters(), lr=config.lr, betas=(0.9, 0.99), weight_decay=config.weight_decay
         )
         self.windows = self._windows()
-        self.matched = (
-            MatchedWindows(train.motion, train.sound, train.start, train.count, train.twin) if config.matched else None
-        )
+        self.matched: MatchedWindows | None = None
+        if config.matched:
+            if lip_gap is None:
+                raise InputError(
+                    f"The view {view} shows no lip gap in this motion space, and the recipe matches windows by it; "
+                    "write `matched: 0` into the recipe."
+                )
+            gap = train.motion[:, lip_gap]
+            self.matched = MatchedWindows(gap, train.sound, train.start, train.count, train.twin)
         self.members = self._members()
         self._normalise()
         self.step, self.best, self.since_best = 0, float("-inf"), 0
