@@ -176,6 +176,9 @@ def test_rims_are_found_and_walls_are_none() -> None:
     framed[3:-2, 4:] = rgb[3:-2, 4:]
     x0, y0, x1, y1 = inside_rim(framed, None)
     assert 4 <= x0 <= 5 and 3 <= y0 <= 4 and x1 == w and h - 3 <= y1 <= h - 2
+    barred = np.concatenate([np.full((h, 50, 3), 2, np.uint8), rgb], 1)
+    assert 50 <= inside_rim(barred, None)[0] <= 52
+    assert inside_rim(np.concatenate([np.full((h, 50, 3), 90, np.uint8), rgb], 1), None)[0] == 0
     wall = np.full_like(rgb, 200)
     wall[60:, 100:200] = rgb[60:, 100:200]
     assert inside_rim(wall, None) == (0, 0, w, h)

@@ -24,9 +24,10 @@ _TOUCHES = 64  # of 255: so much of the person in a border cell touches the bord
 # In face heights: how far inwards the fading reaches, how far it stays away from eyes and lips, and its least width.
 _WIDEST, _AWAY, _LEAST = 0.5, 0.06, 0.05
 _STRETCH = 0.25  # of the fading's width may be missing at the border: there hair is stretched to twice its length
-# A rim: at most this share of the picture's side, or so many pixels; levels by which a plain line may change; the share
-# of its length along which the picture behind it differs.
-_RIM, _RIM_LINES, _PLAIN, _ALL_ALONG = 0.02, 4, 5.0, 0.8
+# A rim: at most this share of the picture's side or so many pixels, black bars more; levels by which a plain line may
+# change; the share of its length along which the picture behind it differs, less where hair may be black too.
+_RIM, _RIM_LINES, _BAR = 0.02, 4, 0.3
+_PLAIN, _BLACK, _ALL_ALONG, _HALF_ALONG = 5.0, 12.0, 0.8, 0.5
 _FREE = 0.6  # share of that up to which motion is not changed
 
 
@@ -152,7 +153,7 @@ def soft_limit(far: float, most: float) -> float:
 def inside_rim(rgb: Rgb, alpha: Rgb | None) -> Box:
     """The part x0, y0, x1, y1 of a picture within its rim: lines of one colour, or transparent, all along a side.
 
-    A wall of one colour is none: a rim ends, after a few lines, all along its side.
+    A rim is narrow, or a black bar. A wall of one colour is none: a rim ends at once, all along its side.
 
     Args:
         rgb: ``(H, W, 3)`` uint8.
@@ -160,24 +161,26 @@ def inside_rim(rgb: Rgb, alpha: Rgb | None) -> Box:
     """
     found = []
     for turns in range(4):  # top, right, bottom, left: the side that is on top after so many quarter turns
-        most = max(_RIM_LINES, round(_RIM * rgb.shape[turns % 2]))
-        lines = np.rot90(rgb, turns)[: most + 2].astype(np.float32)
-        clear = None if alpha is None else np.rot90(alpha, turns)[: most + 2].max(1) < 16
-        found.append(_rim_lines(lines, clear))
+        side = rgb.shape[turns % 2]
+        lines = np.rot90(rgb, turns)[: round(_BAR * side) + 2]
+        clear = None if alpha is None else np.rot90(alpha, turns)[: len(lines)].max(1) < 16
+        found.append(_rim_lines(lines, clear, max(_RIM_LINES, round(_RIM * side))))
     top, right, bottom, left = found
     return left, top, rgb.shape[1] - right, rgb.shape[0] - bottom
 
 
-def _rim_lines(lines: Array, clear: Mask | None) -> int:
-    """How many of the lines ``(n, w, 3)`` from the border inwards are its rim."""
+def _rim_lines(lines: Rgb, clear: Mask | None, most: int) -> int:
+    """How many of the lines ``(n, w, 3)`` from the border inwards are its rim; ``most`` unless they are black."""
     if clear is not None and clear[0]:
-        return int(np.argmin(clear)) if not clear.all() else 0
+        count = 0 if clear.all() else int(np.argmin(clear))
+        return count if count <= most else 0
     colour = lines[0].mean(0)
-    off = np.abs(lines - colour).max(-1)
+    black = colour.max() < _BLACK
+    off = np.abs(lines[: len(lines) if black else most + 2] - colour).max(-1)
     plain = off.mean(1) < _PLAIN
     if not plain[0] or plain.all():
         return 0
     count = int(np.argmin(plain))
     # The line after it may be mixed of both; the one behind that one is another thing nearly everywhere.
     other = (off[min(count + 1, len(off) - 1)] > 4 * _PLAIN).mean()
-    return count + 1 if other > _ALL_ALONG and count < len(off) - 1 else 0
+    return count + 1 if other > (_HALF_ALONG if black else _ALL_ALONG) and count < len(off) - 1 else 0
