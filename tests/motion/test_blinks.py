@@ -20,6 +20,11 @@ COURSE = (0.0, 0.05, 0.3, 0.8, 1.0, 0.9, 0.7, 0.45, 0.25, 0.12, 0.05, 0.0, 0.0)
 MODEL = BlinkModel(float(np.log(3.0) - 0.5**2 / 2), 0.5, COURSE)  # every 3 s on average
 
 
+def talk(frames: int) -> np.ndarray:
+    """Somebody speaks as usual: pauses are 15 % of the time."""
+    return (np.arange(frames) % 100 >= 15).astype(np.float32)
+
+
 def peaks(closure: np.ndarray) -> np.ndarray:
     return np.flatnonzero(closure == 1.0)
 
@@ -35,17 +40,25 @@ def lids(at: list[int], frames: int = 400, level: float = 0.1) -> np.ndarray:
 @pytest.mark.parametrize("rate", [0.5, 1.0, 2.0])
 def test_the_rate_is_honoured(rate: float) -> None:
     minutes = 40
-    found = peaks(BlinkProcess(MODEL, seed=1, rate=rate).next(minutes * 60 * 25))
+    found = peaks(BlinkProcess(MODEL, seed=1, rate=rate).next(talk(minutes * 60 * 25)))
     assert len(found) == pytest.approx(minutes * 20 * rate, rel=0.12)
     assert np.diff(found).min() >= len(COURSE)
 
 
+def test_blinks_prefer_pauses() -> None:
+    voice = (np.arange(120 * 60 * 25) % 50 >= 15).astype(np.float32)
+    found = peaks(BlinkProcess(MODEL, seed=2).next(voice))
+    paused = voice[np.maximum(found - COURSE_BEFORE, 0)] == 0
+    rates = [paused.sum() / (voice == 0).sum(), (~paused).sum() / (voice == 1).sum()]
+    assert 1.3 < rates[0] / rates[1] < 1.8
+
+
 def test_no_blinks_at_rate_0() -> None:
-    assert not BlinkProcess(MODEL, seed=1, rate=0.0).next(10_000).any()
+    assert not BlinkProcess(MODEL, seed=1, rate=0.0).next(talk(10_000)).any()
 
 
 def test_the_course_of_each_blink_is_whole() -> None:
-    closure = BlinkProcess(MODEL, seed=3).next(5000)
+    closure = BlinkProcess(MODEL, seed=3).next(talk(5000))
     assert closure.min() >= 0.0 and closure.max() == 1.0
     for p in peaks(closure):
         if COURSE_BEFORE <= p < 5000 - COURSE_AFTER:
@@ -53,7 +66,7 @@ def test_the_course_of_each_blink_is_whole() -> None:
 
 
 def test_the_seed_decides() -> None:
-    runs = [BlinkProcess(MODEL, seed=s).next(2000) for s in (5, 5, 6)]
+    runs = [BlinkProcess(MODEL, seed=s).next(talk(2000)) for s in (5, 5, 6)]
     np.testing.assert_array_equal(runs[0], runs[1])
     assert (runs[0] != runs[2]).any()
 
@@ -62,8 +75,9 @@ def test_the_seed_decides() -> None:
 @given(sizes=st.lists(st.integers(0, 90), max_size=25), seed=st.integers(0, 2**63 - 1))
 def test_chunks_do_not_matter(sizes: list[int], seed: int) -> None:
     process = BlinkProcess(MODEL, seed, rate=3.0)
-    chunks = [process.next(n) for n in sizes]
-    whole = BlinkProcess(MODEL, seed, rate=3.0).next(sum(sizes))
+    voice = talk(sum(sizes))
+    chunks = [process.next(part) for part in np.split(voice, np.cumsum(sizes))]
+    whole = BlinkProcess(MODEL, seed, rate=3.0).next(voice)
     np.testing.assert_array_equal(np.concatenate([*chunks, np.zeros(0, np.float32)]), whole)
 
 
@@ -89,7 +103,7 @@ def test_fitting_finds_rate_and_course_again() -> None:
     process = BlinkProcess(MODEL, seed=9)
     clips = []
     for _ in range(40):
-        closure = process.next(600)[:, None]
+        closure = process.next(talk(600))[:, None]
         clips.append(np.repeat(0.05 + 0.9 * closure, 2, 1).astype(np.float32))
     model = BlinkModel.fit(clips)
     mean = np.exp(model.log_mean + model.log_std**2 / 2)

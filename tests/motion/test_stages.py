@@ -47,7 +47,7 @@ def rows(frames: int = 60) -> Array:
 
 def heard(frames: int = 60, first: int = 0) -> Heard:
     rng = np.random.default_rng(2)
-    return Heard(first, rng.random(frames).astype(np.float32), rng.random(frames).astype(np.float32))
+    return Heard(first, *(rng.random(frames).astype(np.float32) for _ in range(3)))
 
 
 def changed(a: Array, b: Array) -> set[int]:
@@ -82,7 +82,7 @@ def test_a_stage_touches_its_own_columns_whatever_the_blocks(name: str, moved: s
     assert {k: v.shape for k, v in stage.state().items()} == before
     again, parts = made(name, head=0.5, mouth=0.5, blink=10.0), []
     for a, b in ((0, 1), (1, 2), (2, 17), (17, 60)):
-        parts.append(again(x[a:b], Heard(a, h.speech[a:b], h.closure[a:b])))
+        parts.append(again(x[a:b], Heard(a, h.speech[a:b], h.closure[a:b], h.voice[a:b])))
     assert np.abs(np.concatenate(parts) - whole).max() < 1e-6
     for k, v in again.state().items():
         np.testing.assert_allclose(v, stage.state()[k], atol=1e-6)

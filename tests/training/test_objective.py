@@ -209,3 +209,13 @@ def test_syncer_resumes_to_the_bit_and_says_why_it_learns_nothing(tmp_path: Path
     other = config.model_copy(update={"width": 16})
     with pytest.raises(InputError, match="other net sizes"):
         SyncerTrainer(other, level, level, "lips", 0, tmp_path / "whole")
+
+
+def test_some_clips_come_through_a_line_that_shuts_outer_bands() -> None:
+    sound = torch.randn(400, 30, 26, generator=torch.Generator().manual_seed(1)) + 3.0
+    sound[:, 0] = -10.0  # far below any noise that is added
+    heard = SoundAugment(26, 1.0, NAT["bands"], torch.Generator().manual_seed(2))(sound)[:, 1:]
+    shut = heard.mean(1) < -3.0
+    assert not shut[:, 4:17].any()  # the middle always comes through
+    assert 0.05 < (shut[:, 1] & shut[:, -4]).float().mean() < 0.2
+    assert 0.6 < (~shut.any(1)).float().mean() < 0.9

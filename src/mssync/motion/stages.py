@@ -34,16 +34,18 @@ class Heard:
         first: number of its first frame.
         speech: ``(n,)`` the mouth's gate in [0, 1]: 1 while somebody speaks.
         closure: ``(n,)`` in [0, 1]: 1 where the sound asks the lips to touch.
+        voice: ``(n,)`` probability that somebody speaks in the frame itself.
     """
 
     first: int
     speech: Array
     closure: Array
+    voice: Array
 
     @staticmethod
     def silent(frames: int, first: int = 0) -> Heard:
         """Nothing heard at all."""
-        return Heard(first, np.zeros(frames, np.float32), np.zeros(frames, np.float32))
+        return Heard(first, *(np.zeros(frames, np.float32) for _ in range(3)))
 
 
 @dataclass(frozen=True)
@@ -223,7 +225,7 @@ class Silence(Stage):
 
 
 class Blinks(Stage):
-    """Lids kept open enough, and blinks as events (:mod:`mssync.motion.blinks`)."""
+    """Lids kept open enough, and blinks as events, oftener in pauses (:mod:`mssync.motion.blinks`)."""
 
     name = "blinks"
     needs = "blinks"
@@ -238,7 +240,7 @@ class Blinks(Stage):
 
     def __call__(self, rows: Array, heard: Heard) -> Array:
         lids = np.clip(rows[:, self._lids], *LIDS)
-        return _changed(rows, self._lids, lids + (1.0 - lids) * self._process.next(len(rows))[:, None])
+        return _changed(rows, self._lids, lids + (1.0 - lids) * self._process.next(heard.voice)[:, None])
 
     def state(self) -> dict[str, Array]:
         return self._process.state()

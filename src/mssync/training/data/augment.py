@@ -15,6 +15,8 @@ from torch import Tensor
 WARPS: Final = 21
 WARP_RANGE: Final = 0.16
 BENDS: Final = 4
+LINE: Final = (4, 9)  # bands that a line lets fall below and above, and one more; a telephone: 3 and 7 of 26
+LINES: Final = 0.25  # share of the clips that come through one, at strength 1
 
 
 def warp_bank(bands: int) -> Tensor:
@@ -59,9 +61,15 @@ class SoundAugment:
         tilt = (torch.randn(b, BENDS, generator=g) * size) @ self.bends
         gain = torch.randn(b, 1, generator=g) * 0.5 * self.strength * self.unit
         flat = flat + (tilt + gain)[:, None].to(dev)
-        # Noise fills what is quiet and leaves what is loud: added as energy.
+        # Some lines let only the middle bands through, as a telephone does.
         floor = flat.amin((1, 2), keepdim=True)
-        rise = (torch.rand(b, 1, 1, generator=g) * 4.0 - 1.0).to(dev) * self.strength * self.unit
+        low, high = (torch.randint(0, n, (b, 1), generator=g) for n in LINE)
+        place = torch.arange(flat.shape[-1])
+        shut = (place < low) | (place >= flat.shape[-1] - high)
+        shut &= torch.rand(b, 1, generator=g) < LINES * self.strength
+        flat = torch.where(shut[:, None].to(dev), floor, flat)
+        # Noise fills what is quiet and leaves what is loud: added as energy, now and then 10 dB below the voice.
+        rise = (torch.rand(b, 1, 1, generator=g).square() * 8.0 - 1.0).to(dev) * self.strength * self.unit
         shape = (torch.randn(b, BENDS, generator=g) * 0.5 * self.unit) @ self.bends
         noise = floor + rise + shape[:, None].to(dev)
         flat = torch.logaddexp(flat / self.unit, noise / self.unit) * self.unit
