@@ -343,3 +343,25 @@ def test_smallest_gaps_become_closures() -> None:
     assert 0.03 < (gap == 0).mean() < 0.1 and abs(np.quantile(gap, 0.95) - np.quantile(motion[:, -5], 0.95)) < 1e-3
     silent = replace(sample, speech=0 * one)
     assert closing(silent) is silent
+
+
+def test_a_model_of_another_clock(run: Path, videos: Path, tmp_path: Path) -> None:
+    """A recipe's own context, look-ahead and block go through training and export to the stream."""
+    recipe = tmp_path / "live.yaml"
+    recipe.write_text(
+        RECIPE.replace("steps: 4", "steps: 2").replace("net: {", "net: {context: 56, lookahead: 4, block: 16, ")
+    )
+    train_generator(
+        run / "clips", videos / "clips.csv", run / "space.npz", recipe, tmp_path / "run",
+        syncers=run / "syncer", report=lambda step, numbers: None,
+    )  # fmt: skip
+    assert export_model(tmp_path / "run", tmp_path / "model") < 1e-4
+    head = TalkingHead.load(tmp_path / "model")
+    assert (head.generator.timing.context, head.generator.timing.lookahead, head.generator.timing.block) == (56, 4, 16)
+    voice, made = load_sound(videos / "0.wav")[:25600], []
+    for chunk in (700, 25600):
+        stream = head.stream(MotionOptions())
+        made.append(
+            np.concatenate([*(stream.push(voice[i : i + chunk]) for i in range(0, 25600, chunk)), stream.flush()])
+        )
+    assert len(made[0]) == 40 and np.abs(made[0] - made[1]).max() < 1e-5
