@@ -78,6 +78,9 @@ def depends(people: list[Person], takes: list[list[Motion]]) -> dict[str, Any]:
     table = Table("pairs", *dependence.AXES, title=f"median |r| (median r), {len(long)} clips of 8 s and more")
     for name, row in rows.items():
         table.add_row(name, *(f"{row[a].size:.2f} ({row[a].signed:+.2f})" for a in dependence.AXES))
+    for name, motions in (("made", [of[0] for of in takes]), ("real people", [p.motion for p in people])):
+        fast = np.nanmedian([dependence.with_lips(m) for m in motions], axis=0)
+        table.add_row(f"{name}, fast, with the lips", *(f"{x:+.2f}" for x in fast))
     Console(width=120).print(table)
     return {name: {a: {"abs": x.size, "r": x.signed} for a, x in row.items()} for name, row in rows.items()}
 

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from motion_samples import motion_of, sway
 
-from mssync.evaluation.scores.dependence import AXES, correlations, likeness, other_seed, other_speech, paths
+from mssync.evaluation.scores.dependence import (
+    AXES,
+    correlations,
+    likeness,
+    other_seed,
+    other_speech,
+    paths,
+    with_lips,
+)
 from mssync.motion.space import Motion
 
 FRAMES = 300
@@ -48,6 +56,16 @@ def test_pairs_are_those_of_one_seed_and_those_of_one_speech() -> None:
 def test_an_axis_that_never_moves_has_no_number() -> None:
     found = other_speech(TAKES)["x"]
     assert np.isnan(found.size) and found.pairs == 0
+
+
+def test_what_trembles_with_the_lips_is_found_and_slow_turns_are_not() -> None:
+    t = np.arange(FRAMES) / 25.0
+    gap = 0.1 + 0.05 * np.sin(2 * np.pi * 4.0 * t)
+    slow = 0.2 * np.sin(2 * np.pi * 0.1 * t)
+    motion = motion_of(FRAMES, lip_gap=gap, rot_x=slow - 0.2 * gap, rot_y=slow, log_scale=0.01 * gap)
+    found = dict(zip(AXES, with_lips(motion), strict=True))
+    assert found["size"] > 0.99 and found["pitch"] < -0.9 and abs(found["yaw"]) < 0.2
+    assert np.isnan(found["x"]) and np.isnan(with_lips(motion_of(20, lip_gap=0.1))).all()
 
 
 def test_opposite_motion_is_alike_in_size_and_not_in_sign() -> None:

@@ -19,6 +19,7 @@ from mssync.motion.curves import head_angles
 from mssync.motion.space import Motion
 
 AXES: Final = ("pitch", "yaw", "roll", "x", "y", "size", "lips")
+COURSE: Final = 13  # frames, half a second
 STILL: Final = 1e-7  # spread of a path below which it does not move and has no correlation
 
 
@@ -63,6 +64,20 @@ def likeness(pairs: Iterable[tuple[Motion, Motion]]) -> dict[str, Likeness]:
         size, signed = (float(np.median(x)) if len(x) else float("nan") for x in (np.abs(r), r))
         out[axis] = Likeness(size, signed, len(r))
     return out
+
+
+def with_lips(motion: Motion) -> Array64:
+    """Pearson's r ``(7,)`` of every axis with the lip gap, both less their mean over half a second.
+
+    Heads hardly move with single syllables, but a tracker that takes the jaw for a part of the head does: what stands
+    here says how much of an axis is read from the mouth. nan where an axis does not move or the clip is too short.
+    """
+    courses = paths(motion)
+    if courses.shape[1] < 3 * COURSE:
+        return np.full(len(AXES), np.nan)
+    kernel = np.full(COURSE, 1.0 / COURSE)
+    fast = np.stack([x[COURSE // 2 : -(COURSE // 2)] - np.convolve(x, kernel, "valid") for x in courses])
+    return correlations(fast, np.repeat(fast[-1:], len(fast), 0))
 
 
 def other_speech(takes: Sequence[Sequence[Motion]]) -> dict[str, Likeness]:
