@@ -1,11 +1,19 @@
 """The marks that a model must reach, as one table: each with its number, real people's own, what is wanted, and whether
-it is reached. Numbers come from the other benchmarks' facts; none is measured here."""
+it is reached. Numbers come from the other benchmarks' facts; none is measured here.
+
+    python benchmarks/must_reach.py before.json after.json
+
+lays results of `benchmarks/marks.py` side by side, as Markdown; what is reached is printed bold.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -183,3 +191,33 @@ def show(found: list[Mark]) -> dict[str, Any]:
         }
         for m in found
     }  # fmt: skip
+
+
+def side_by_side(columns: Sequence[Facts]) -> str:
+    """Markdown of several results of `benchmarks/marks.py`, raw and tracked columns of each; people and what is wanted
+    are those of the last result that has the mark."""
+    found: dict[str, dict[tuple[int, str], Mark]] = {}
+    for i, facts in enumerate(columns):
+        for source in ("raw", "tracked"):
+            for m in marks(source, facts.get(source, {})):
+                found.setdefault(m.name, {})[i, source] = m
+    heads = [f"{name}, {source}" for name in map(str, range(1, len(columns) + 1)) for source in ("raw", "tracked")]
+    lines = ["| mark | people | wanted | " + " | ".join(heads) + " |", "|---|---|---|" + "---|" * len(heads)]
+    for name, row in found.items():
+        last = row[max(row)]
+        wanted = f"{last.low:.3g} to {last.high:.3g}" if isfinite(last.high) else f"{last.low:.3g} or more"
+        people = "" if last.real is None else f"{last.real:.3g}"
+        cells = [cell(row.get((i, source))) for i in range(len(columns)) for source in ("raw", "tracked")]
+        lines.append(f"| {name.replace('|', chr(92) + '|')} | {people} | {wanted} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def cell(mark: Mark | None) -> str:
+    """A number, bold where it is reached."""
+    if mark is None:
+        return ""
+    return f"**{mark.made:.3g}**" if mark.reached else f"{mark.made:.3g}"
+
+
+if __name__ == "__main__":
+    print(side_by_side([json.loads(Path(name).read_text("utf-8")) for name in sys.argv[1:]]))

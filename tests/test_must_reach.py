@@ -12,7 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 pytest.importorskip("must_reach", reason="the benchmarks are not here")
-from must_reach import HEAD, Mark, marks, show
+from must_reach import HEAD, Mark, marks, show, side_by_side
 
 
 def dependence(speech: float, seed: float, real: float) -> dict[str, Any]:
@@ -67,3 +67,17 @@ def test_a_number_that_could_not_be_measured_is_not_reached(capsys: pytest.Captu
     assert [m.reached for m in found] == [False, True]
     out = show(found)
     assert out["raw: b"]["high"] is None and "reached: 1 of 2" in capsys.readouterr().out
+
+
+def test_results_stand_side_by_side_and_what_is_reached_is_bold() -> None:
+    deaf, hears = ({"raw": {"dependence": dependence(x, 0.4, 0.1)}} for x in (0.96, 0.2))
+    lines = side_by_side([deaf, {**hears, "tracked": {"head": head()}}]).splitlines()
+    assert lines[0].startswith("| mark | people | wanted | 1, raw | 1, tracked | 2, raw | 2, tracked |")
+    yaw = next(line for line in lines if "other speech: \\|r\\| of yaw" in line)
+    assert yaw.endswith("| 0.1 | 0 to 0.25 | 0.96 |  | **0.2** |  |")
+    assert next(line for line in lines if "spread of yaw" in line).endswith("| 1 | 0.8 to 1.2 |  |  |  | **1** |")
+
+
+def head() -> dict[str, Any]:
+    axes = dict.fromkeys(HEAD, 1.0)
+    return {"spread": axes, "speed": axes, "spectrum": {"made": 2.0, "real": 4.0}, "frechet": {"ratio": 1.0}}
