@@ -23,7 +23,7 @@ class Column:
     Attributes:
         low, high: the range of the column; nothing beyond it is drawn.
         group: the part of the face that it moves, a name of :class:`Groups`; empty: none of them.
-        keypoint: number of the one point that it moves, where it moves one; columns of the same point share a mask.
+        keypoint: number of the one point that it moves, where it moves one (the paper masks a point's columns as one).
     """
 
     name: str

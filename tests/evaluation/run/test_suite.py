@@ -166,3 +166,13 @@ def test_a_text_that_does_not_fit_is_said(videos: Path) -> None:
 
 def test_the_suites_differ_in_the_pixels_looked_at() -> None:
     assert (Settings().every, Settings("full").every) == (5, 1)
+
+
+def test_a_judge_of_another_motion_space_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the first video: what a run's parts are named by asks for the judge."""
+    space = suite.pinned_space()
+    other = replace(space, template=space.template + np.float32(0.01))
+    monkeypatch.setattr(suite, "pinned_space", lambda: other)
+    suite.judge.cache_clear()
+    with pytest.raises(InputError, match="trained in another motion space"):
+        suite.judge()
