@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -26,6 +26,7 @@ class Eye:
         texture: eyeball colours around the eye, ``box`` of the region.
         box: where ``texture`` lies.
         skin: ``(9, 3)`` colours of the lid from the outer to the inner corner.
+        grain: ``(h, w)`` fine differences in brightness of the skin below the eye, from the outer to the inner corner.
         lash: ``(3,)`` colour of the line where the lids meet.
         size: width and height of the region.
     """
@@ -38,6 +39,7 @@ class Eye:
     texture: Rgb
     box: Box
     skin: Array
+    grain: Array
     lash: Array
     size: tuple[int, int]
 
@@ -69,18 +71,35 @@ class Eye:
         """Even out the lid that comes down, whose few pixels of the photo are stretched, and draw the lashes' line."""
         crease = smooth_side(points[list(self.crease), :2])
         box = box_around(np.concatenate([upper, crease, seam]), 0.1 * width + 2, self.size)
-        mask = opening_mask(crease, upper, box, 0.05 * width) * np.float32(0.8 * shut * shut)
+        mask = opening_mask(crease, upper, box, 0.0)
         if not mask.any():
             return
         ax, ay = (upper[-1] - upper[0]) / max(width, 1e-6)
         xx = np.arange(box[0], box[2], dtype=np.float32)[None] - upper[0, 0]
         yy = np.arange(box[1], box[3], dtype=np.float32)[:, None] - upper[0, 1]
-        along = (ax * xx + ay * yy) / max(width, 1e-6)
+        side = 1.0 if ax > 0 else -1.0  # the subject's left eye runs from the right to the left
+        along, down = (ax * xx + ay * yy) / max(width, 1e-6), side * (ax * yy - ay * xx)
         place = np.linspace(0.0, 1.0, len(self.skin))
         skin = np.stack([np.interp(along, place, self.skin[:, i]) for i in range(3)], -1).astype(np.float32)
-        paint(frame, box, skin, mask)
+        # A lid is a piece of a ball: brightest where it faces the light from above, darker in the crease and over the
+        # lashes.
+        edges = [_height_along(curve, upper, ax, ay, along, width) for curve in (crease, upper)]
+        share = np.clip((down - edges[0]) / np.maximum(edges[1] - edges[0], 1.0), 0.0, 1.0)
+        # The edge is soft towards the skin above, into which it runs, and ends at the lashes.
+        mask = np.minimum(1.5 * cv2.GaussianBlur(mask, (0, 0), max(0.6, 0.07 * width)), 1.0)
+        mask *= np.clip(edges[1] - down + 1.0, 0.0, 1.0) * np.float32(0.9 * shut * shut)
+        form = 1.0 - 0.10 * (1 - share) ** 3 - 0.10 * share**4
+        skin = skin * form[..., None] + self._grain_at(along, down, edges[1])[..., None]
+        paint(frame, box, np.asarray(skin, np.float32), np.asarray(mask, np.float32))
         line = line_mask(seam, box, max(0.7, 0.018 * width)) * np.float32(0.75 * np.clip(2.5 * shut - 1.5, 0.0, 1.0))
         paint(frame, box, np.broadcast_to(self.lash, skin.shape), line)
+
+    def _grain_at(self, along: Array, down: Array, lash: Array) -> Array:
+        """The skin's own grain, brightness only, mirrored at the lashes: what lies below the eye shows on the lid."""
+        side = self.grain.shape[1]
+        x = (along * (side - 1)).astype(np.float32)
+        y = np.abs(lash - down).astype(np.float32)
+        return np.asarray(cv2.remap(self.grain, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101), np.float32)
 
     def _sources(self, box: Box, points: Array, rigid: Array, width: float) -> tuple[Array, Array]:
         """Where in the photo each pixel of ``box`` finds its piece of eyeball."""
@@ -116,7 +135,15 @@ def prepare_eyes(rgb: Rgb, points: Array) -> tuple[Eye, Eye]:
         rgb: ``(H, W, 3)`` region of the photo.
         points: ``(478, 3)`` in region pixels.
     """
-    return _prepare(rgb, points, _LEFT), _prepare(rgb, points, _RIGHT)
+    left, right = _prepare(rgb, points, _LEFT), _prepare(rgb, points, _RIGHT)
+    # Hair, spectacles or a shadow on one side are no lid: what both eyes agree on counts, and of the rest a part.
+    bright = [float(eye.skin.mean()) for eye in (left, right)]
+    low, high = min(bright), max(bright)
+    wanted = [max(b, high - 0.6 * (high - low)) for b in bright]
+    return (
+        replace(left, skin=left.skin * np.float32(wanted[0] / max(bright[0], 1.0))),
+        replace(right, skin=right.skin * np.float32(wanted[1] / max(bright[1], 1.0))),
+    )
 
 
 _Ring = tuple[int, ...]
@@ -150,15 +177,56 @@ def _prepare(rgb: Rgb, points: Array, rings: tuple[_Ring, ...]) -> Eye:
     soft = np.asarray(cv2.GaussianBlur(patch, (0, 0), max(0.5, 0.03 * width)), np.float32)
     corner = np.array(box[:2], np.float32)
     above, below = (_at(soft, points[list(ring), :2] - corner) for ring in (crease, under))
-    middle = np.median(np.concatenate([above[1:-1], below[1:-1]]), axis=0)
-    # Spectacle frames and hair across the lid are no skin: what is far from the middle counts less.
-    skin = 0.45 * above + 0.55 * middle
+    # Farther from the eye than its creases, where make-up, lashes and their shadows end.
+    middle = np.asarray((points[list(upper), :2] + points[list(lower), :2]) / 2, np.float32)
+    higher, deeper = (
+        _at(soft, np.asarray(middle + reach * (points[list(ring), :2] - middle) - corner, np.float32))
+        for ring, reach in ((crease, 1.5), (under, 1.6))
+    )
+    sides = np.stack([above, higher, below, deeper])
+    # Spectacle frames, hair, lashes and eye shadow are darker than skin: the brighter half of what is found.
+    order = np.sort(sides.mean(-1), axis=0)
+    bright = sides.mean(-1) >= order[2] - 1e-3
+    found = (sides * bright[..., None]).sum(0) / bright.sum(0)[:, None]
+    usual = np.percentile(sides.reshape(-1, 3), 65, axis=0)
+    skin = 0.5 * found + 0.5 * usual
+    skin[1:-1] = (skin[:-2] + skin[1:-1] + skin[2:]) / 3
+    # Of a lid that is darker than all around (make-up, a tired eye) something stays.
+    own = np.median(above[1:-1], axis=0)
+    skin *= np.clip(0.4 + 0.6 * own.mean() / max(float(skin.mean()), 1.0), 0.7, 1.05)
+    middle_tone = usual
     edge = _at(patch, points[list(upper), :2] - corner)[1:-1]
-    lash = np.minimum(np.percentile(edge, 25, axis=0), 0.55 * middle)
+    lash = np.minimum(np.percentile(edge, 25, axis=0), 0.55 * middle_tone)
     return Eye(
         upper, lower, crease, iris, points, np.round(texture).clip(0, 255).astype(np.uint8), box,
-        skin.astype(np.float32), lash.astype(np.float32), size,
+        skin.astype(np.float32), _grain(patch, curves[1] - corner, width), lash.astype(np.float32), size,
     )  # fmt: skip
+
+
+def _grain(patch: Array, lower: Array, width: float) -> Array:
+    """Fine differences in brightness below the lower lid, a strip as wide as the eye."""
+    bright = patch @ np.array([0.299, 0.587, 0.114], np.float32)
+    fine = bright - cv2.GaussianBlur(bright, (0, 0), max(1.0, 0.05 * width))
+    a, b = lower[0], lower[-1]
+    across = (b - a) / max(float(np.linalg.norm(b - a)), 1e-6)
+    # Down in the picture, whichever eye it is.
+    down = np.array([-across[1], across[0]]) * (1.0 if across[0] > 0 else -1.0)
+    deepest = float(((lower - a) @ down).max()) + 0.12 * width
+    columns = max(4, round(width))
+    t, d = np.meshgrid(np.linspace(0, 1, columns), np.arange(max(4, round(0.3 * width))) + deepest)
+    x, y = (a[i] + t * (b - a)[i] + d * down[i] for i in (0, 1))
+    strip = cv2.remap(
+        fine, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
+    )
+    return np.asarray(np.clip(strip, -14.0, 10.0), np.float32)
+
+
+def _height_along(curve: Array, upper: Array, ax: float, ay: float, along: Array, width: float) -> Array:
+    """How far below the line between the corners a curve runs at places ``along`` the eye, pixels."""
+    x = ((curve - upper[0]) @ np.array([ax, ay], np.float32)) / max(width, 1e-6)
+    y = (curve - upper[0]) @ np.array([-ay, ax], np.float32) * np.float32(1.0 if ax > 0 else -1.0)
+    order = np.argsort(x, kind="stable")
+    return np.asarray(np.interp(along, x[order], y[order]), np.float32)
 
 
 def _at(rgb: Array, places: Array) -> Array:
