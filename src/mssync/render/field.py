@@ -167,4 +167,5 @@ def _smooth(t: Array) -> Array:
 
 def _product(a: Array, b: Array) -> Array:
     """``a @ b``, digit for digit the same on any number of processors, which a BLAS library does not promise."""
-    return np.asarray(np.einsum("nk,km->nm", a, b, optimize=False), np.float32)
+    columns = [np.einsum("nk,k->n", a, np.ascontiguousarray(column), optimize=False) for column in b.T]
+    return np.asarray(np.stack(columns, 1), np.float32)
