@@ -204,6 +204,39 @@ def train_generator(
     tell(f"{out}: {trainer.step} steps{best}; next: mssync export {out} -o MODEL")
 
 
+@train.command("paper")
+def train_paper(
+    clips: ClipsArgument,
+    *,
+    listing: ListOption = None,
+    config: Annotated[
+        str, typer.Option("--config", help="Recipe: paper-landmarks, paper-landmarks-small or a YAML file.")
+    ] = "paper-landmarks-small",
+    out: Annotated[Path, typer.Option("--out", "-o", help="Run folder; a run that was stopped goes on.")],
+    syncers: Annotated[
+        Path | None,
+        typer.Option("--syncers", help="Folder of `mssync train syncer`. Default: the shipped ones, where they fit."),
+    ] = None,
+    space: SpaceOption = None,
+    device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
+) -> None:
+    """Train the generator as it was published, with all its switches, for comparisons: such a run is not exported."""
+    from mssync.files import ready_folder
+    from mssync.models import load_model
+
+    ready_folder(out)
+    with extra("train"):
+        from mssync.training.run_paper import train_paper as run
+
+    def report(step: int, numbers: dict[str, float]) -> None:
+        say(f"step {step}  " + "  ".join(f"{name} {value:.4g}" for name, value in numbers.items()))
+
+    chosen = space or load_model().file("space.npz")
+    trainer = run(clips, listing, chosen, config, out, device=device, syncers=syncers, report=report)
+    size = sum(x.numel() for x in trainer.net.parameters())
+    tell(f"{out}: {trainer.step} steps of a generator of {size / 1e6:.1f} million weights")
+
+
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of `mssync train generator`.")],
     *,

@@ -8,6 +8,7 @@ not. It gets no audio: agreement with the sound is the syncers' part.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 
@@ -40,11 +41,16 @@ class DiscriminatorShape:
 
 
 class WindowDiscriminator(nn.Module):
-    """Scores of frames and windows; > 0 means real."""
+    """Scores of frames and windows; > 0 means real.
 
-    def __init__(self, shape: DiscriminatorShape) -> None:
+    Args:
+        shape: sizes.
+        windows: lengths in frames.
+    """
+
+    def __init__(self, shape: DiscriminatorShape, windows: Sequence[int] = WINDOWS) -> None:
         super().__init__()
-        self.shape = shape
+        self.shape, self.windows = shape, tuple(windows)
         d, w, h = shape.motion, shape.width, shape.hidden
         self.embed = nn.Sequential(spectral_norm(nn.Linear(2 * d, w)), nn.LeakyReLU(0.2))
         self.frame = nn.Sequential(
@@ -72,7 +78,7 @@ class WindowDiscriminator(nn.Module):
         e = self.embed(torch.cat([pose, 4.0 * velocity], 2))
         start = self.start(e[:, 0])
         scores = []
-        for n in WINDOWS:
+        for n in self.windows:
             if n > e.shape[1]:
                 break
             hop = max(1, n // 2)

@@ -315,6 +315,22 @@ class PaperGenerator(nn.Module):
         poses = torch.stack(made, 1)
         return poses[:, : known - 1], poses[:, known - 1 :]
 
+    def speak(self, pose: Tensor, features: Tensor, observed: int = 3, extra: Tensor | None = None) -> Tensor:
+        """Motion that goes out from one pose, as the authors do it: the pose is repeated, the first features are
+        mirrored before the sound, and what is made of these is left out.
+
+        Args:
+            pose: ``(B, D)``.
+            features: ``(B, 4 T, bands)``.
+            observed: frames of warm-up that the network was trained with.
+            extra: ``(B, T + observed - 1, style + noise)``, where the shape has any.
+        Returns:
+            ``(B, T, D)``: the pose, as the warm-up leaves it, and T - 1 frames that follow.
+        """
+        before = features[:, : STEPS_PER_FRAME * (observed - 1)].flip(1)
+        seen, made = self(pose[:, None].expand(-1, observed, -1), torch.cat([before, features], 1), extra)
+        return torch.cat([seen[:, -1:] if observed > 1 else pose[:, None], made], 1)
+
 
 def _ages(context: int, width: int) -> Tensor:
     """Sines and cosines ``(context, width)`` of how many frames ago each one was, the newest last."""

@@ -8,6 +8,7 @@ from mssync.training.config.generator import (
     LossConfig,
     NetConfig,
 )
+from mssync.training.config.paper import PaperConfig
 from mssync.training.config.syncer import SyncerConfig
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "GeneratorConfig",
     "LossConfig",
     "NetConfig",
+    "PaperConfig",
     "SyncerConfig",
 ]
