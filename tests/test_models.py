@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from mssync.errors import AssetError, InputError
-from mssync.manifest import BANDS, COURSE, FILES, HEAD_COLUMNS, HEARD, Shape
+from mssync.manifest import BANDS, COURSE, FILES, HEAD_COLUMNS, HEARD
 from mssync.manifest import HEARD_FRAMES as manifests_heard_frames
 from mssync.models import load_model, shipped_models, write_manifest
 from mssync.motion.articulation import HEARD_FRAMES
@@ -26,7 +26,8 @@ from mssync.motion.options import MotionOptions
 from mssync.motion.spaces import load_mesh
 from mssync.pipeline import TalkingHead
 from mssync.speech.features import BANDS as speech_bands
-from mssync.timing import BLOCK_FRAMES, CONTEXT_FRAMES, LOOKAHEAD_FRAMES
+
+SIZES = load_model().manifest["shape"]
 
 
 @pytest.fixture
@@ -99,6 +100,8 @@ def test_wrong_manifest(copy: Path, change: dict[str, object], words: str) -> No
         ("scales", [1.0] * 42, "'scales'"),
         ("scales", ["x"] * 43, r"'scales\[0\]'"),
         ("shape", {"motion": 43}, "'shape.bands' is missing"),
+        ("shape", {**SIZES, "lookahead": 4}, "context must be at least 55 frames"),
+        ("shape", {**SIZES, "block": 12}, "multiples of 8"),
         ("head_gain", [1.0] * 5, "'head_gain'"),
         ("blinks", {"log_mean": 1e9, "log_std": 1.0, "course": []}, "'blinks.log_mean'"),
         ("closure", {"thresholds": [0.5, 1.0]}, r"'closure.thresholds\[1\]'"),
@@ -159,7 +162,6 @@ def test_a_run_without_a_score_makes_a_model_that_loads(copy: Path) -> None:
 
 def test_bounds_of_the_manifest_are_those_of_the_rooms() -> None:
     assert (speech_bands, len(HEAD), FEATURES) == (BANDS, HEAD_COLUMNS, HEARD)
-    assert (Shape.context, Shape.lookahead, Shape.block) == (CONTEXT_FRAMES, LOOKAHEAD_FRAMES, BLOCK_FRAMES)
     assert COURSE == COURSE_BEFORE + 1 + COURSE_AFTER
     assert manifests_heard_frames == HEARD_FRAMES
 

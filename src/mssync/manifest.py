@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 from mssync.schema import Bounds, Unsound, checked
 from mssync.texts import clean
-from mssync.timing import Timing
+from mssync.timing import BLOCK_FRAMES, CONTEXT_FRAMES, LOOKAHEAD_FRAMES, Timing
 
 CLOSURE: Final = "closure.onnx"
 ARTICULATION: Final = "articulation.onnx"
@@ -42,9 +42,9 @@ class Shape:
     window: _Size
     style: _Size
     noise: _Size
-    context: Annotated[int, Bounds(48, 1024)] = 48
-    lookahead: Annotated[int, Bounds(0, 256)] = 12
-    block: Annotated[int, Bounds(8, 256)] = 8
+    context: Annotated[int, Bounds(1, 1024)] = CONTEXT_FRAMES
+    lookahead: Annotated[int, Bounds(0, 256)] = LOOKAHEAD_FRAMES
+    block: Annotated[int, Bounds(1, 256)] = BLOCK_FRAMES
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,11 @@ def check_manifest(manifest: dict[str, Any]) -> Manifest:
         raise Unsound("'drive.matrices' and 'shape.noise' differ")
     if table.drive is not None and table.drive.lead > table.shape.lookahead:
         raise Unsound("'drive.lead' is more than 'shape.lookahead'")
-    _check_articulation(table, Timing.of(manifest["shape"]))
+    try:
+        timing = Timing.of(manifest["shape"])
+    except ValueError as e:
+        raise Unsound(f"'shape': {e}") from e
+    _check_articulation(table, timing)
     curve = table.gap_curve
     if curve is None:
         return table

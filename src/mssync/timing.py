@@ -35,25 +35,49 @@ CONTEXT_FRAMES: Final = 48
 LOOKAHEAD_FRAMES: Final = 12
 """Frames of features after a block that its audio encoder takes: less than 0.5 s."""
 
+# Frames after its own that the encoder's finest level sees, and frames before it that the coarsest one does.
+_AHEAD: Final = 4
+_DEEPEST: Final = 48
+
 
 @dataclass(frozen=True)
 class Timing:
     """The clock of one generator, in frames; the defaults are those of models whose manifest does not say.
 
     Attributes:
-        context, lookahead: frames of features before and after a block that the audio encoder takes.
+        context, lookahead: frames of features before and after a block that the audio encoder takes. With a look-ahead
+            below twelve frames its coarser levels are taken that much earlier, and the context must be the longer.
         block: frames made at a time.
+    Raises:
+        ValueError: the encoder cannot work by such a clock.
     """
 
     context: int = CONTEXT_FRAMES
     lookahead: int = LOOKAHEAD_FRAMES
     block: int = BLOCK_FRAMES
 
+    def __post_init__(self) -> None:
+        coarsest = 2 ** (LEVELS - 1)  # frames per sample of the coarsest level
+        if self.context % coarsest or self.block % coarsest or self.block < coarsest or self.lookahead < 0:
+            raise ValueError(f"context and block must be multiples of {coarsest} frames, and lookahead not negative")
+        least = _DEEPEST - 1 + self.delay(LEVELS - 1)
+        if self.context < least:
+            raise ValueError(f"context must be at least {least} frames with a lookahead of {self.lookahead}")
+
     @staticmethod
     def of(shape: Mapping[str, Any]) -> Timing:
-        """From the sizes in a manifest."""
+        """From the sizes in a manifest.
+
+        Raises:
+            ValueError: they are none of a clock.
+        """
         default = Timing()
         return Timing(*(int(shape.get(n, getattr(default, n))) for n in ("context", "lookahead", "block")))
+
+    def delay(self, level: int) -> int:
+        """Frames by which the encoder takes a level earlier than its frame, for want of look-ahead."""
+        next_sample = 2**level if level else 0  # a level is interpolated between two of its samples
+        return max(0, _AHEAD + next_sample - self.lookahead)
 
     @property
     def steps(self) -> int:

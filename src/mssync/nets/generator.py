@@ -23,12 +23,6 @@ from mssync.timing import BLOCK_FRAMES, CONTEXT_FRAMES, LEVELS, LOOKAHEAD_FRAMES
 
 POSE_CLAMP: Final = 8.0
 """Largest absolute pose in units of the training data's spread: far outside real motion."""
-COARSEST: Final = 2 ** (LEVELS - 1)
-"""Frames per sample of the coarsest level."""
-AHEAD: Final = 4
-"""Frames after its own that level 0 sees, beside the one that row t of the levels is ahead of pose t."""
-DEEPEST: Final = 48
-"""Frames before a frame that its coarsest level sees."""
 RENAMED: Final = {"leak": "decay"}  # sizes in manifests and checkpoints of older versions
 
 
@@ -47,9 +41,7 @@ class GeneratorShape:
         style: conditioning columns, constant over a clip.
         noise: fresh noise columns per frame.
         head: how many columns are the head's, the first ones; 0 in a motion space without a head.
-        context, lookahead: frames of features before and after a block that the encoder takes. With a look-ahead below
-            twelve frames the coarser levels are taken that much earlier, and the context must be the longer.
-        block: frames made at a time.
+        context, lookahead, block: the clock (:class:`mssync.timing.Timing`).
         decay: thousandths by which every column but the head's decays towards rest in each frame. Without it, columns
             that no loss holds drift over minutes; the net learns to counteract it where it should.
         sigmoid: 1: masks of the branches are independent (sigmoid); 0: they sum to one over the branches (softmax).
@@ -72,21 +64,7 @@ class GeneratorShape:
     block: int = BLOCK_FRAMES
 
     def __post_init__(self) -> None:
-        """Refuse a clock on which the encoder cannot work.
-
-        Raises:
-            ValueError: it is one.
-        """
-        if self.context % COARSEST or self.block % COARSEST or self.block < COARSEST or self.lookahead < 0:
-            raise ValueError(f"context and block must be multiples of {COARSEST} frames, and lookahead not negative")
-        least = DEEPEST - 1 + self.delay(LEVELS - 1)
-        if self.context < least:
-            raise ValueError(f"context must be at least {least} frames with a lookahead of {self.lookahead}")
-
-    def delay(self, level: int) -> int:
-        """Frames by which a level is taken earlier than its frame, for want of look-ahead."""
-        next_sample = 2**level if level else 0  # a level is interpolated between two of its samples
-        return max(0, AHEAD + next_sample - self.lookahead)
+        _ = self.timing  # refuses a clock on which the encoder cannot work
 
     @property
     def timing(self) -> Timing:
@@ -160,9 +138,9 @@ class SoundEncoder(nn.Module):
     def forward(self, sound: Tensor) -> Tensor:
         """``(B, 4 (context + N + lookahead), bands)`` with N a multiple of 8 -> ``(B, N, levels, C)``.
 
-        Row t holds the levels at the start of frame t + 1 (earlier by :meth:`GeneratorShape.delay` where the look-ahead
-        is short), and pose t of a rollout is made of it: one frame more of look-ahead than in the paper, where pose
-        t + 1 is made of audio t + 1.
+        Row t holds the levels at the start of frame t + 1 (earlier by :meth:`mssync.timing.Timing.delay` where the
+        look-ahead is short), and pose t of a rollout is made of it: one frame more of look-ahead than in the paper,
+        where pose t + 1 is made of audio t + 1.
         """
         s = self.shape
         n = sound.shape[1] // STEPS_PER_FRAME - s.context - s.lookahead
@@ -176,7 +154,7 @@ class SoundEncoder(nn.Module):
                 x = self.coarser[level - 1](x[..., drop:])
                 # Column m of the level below's slice, 7 wide, stands for its last member's frame.
                 first = (first + drop + 6) // 2
-            outs.append(_at_frames(x, first, level, s.context + 1 - s.delay(level), n))
+            outs.append(_at_frames(x, first, level, s.context + 1 - s.timing.delay(level), n))
         return torch.stack(outs, 2)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from mssync.motion.pyramid import View
+from mssync.timing import BLOCK_FRAMES, CONTEXT_FRAMES, LOOKAHEAD_FRAMES, Timing
 from mssync.training.config.base import Name, Rate, Recipe, Roles, Seed, Speakers, Step, Steps, Threads, Weight
 
 
@@ -26,14 +27,13 @@ class NetConfig(Recipe):
     masks: Literal["softmax", "sigmoid"] = "softmax"
     # What takes differ by: how they answer the voice (:mod:`mssync.motion.drive`), or noise that hears nothing.
     variation: Literal["voice", "noise"] = "voice"
-    context: int = Field(48, ge=48, le=1024, multiple_of=8)
-    lookahead: int = Field(12, ge=0, le=256)
-    block: int = Field(8, ge=8, le=256, multiple_of=8)
+    context: int = Field(CONTEXT_FRAMES, ge=1, le=1024)
+    lookahead: int = Field(LOOKAHEAD_FRAMES, ge=0, le=256)
+    block: int = Field(BLOCK_FRAMES, ge=1, le=256)
 
     @model_validator(mode="after")
     def _hears(self) -> Self:
-        if self.context < (least := 59 - min(self.lookahead, 12)):
-            raise ValueError(f"context must be at least {least} frames with a lookahead of {self.lookahead}")
+        Timing(self.context, self.lookahead, self.block)
         return self
 
 
