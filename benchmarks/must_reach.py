@@ -172,6 +172,9 @@ def hears(facts: Facts) -> Iterator[Row]:
         rows = [row for name, row in found.items() if name.split(",")[0] == kind or name == kind]
         if rows:
             yield f"{kind}: lips' confidence / clean voices', median", median(r["ratio"] for r in rows), 1.0, least, inf
+            if count := sum(r.get("bilabials", 0) for r in rows):
+                closed = sum(r.get("closed", 0) for r in rows)
+                yield f"{kind}: /p b m/ closed, of {count}", closed / count, None, 0.97, 1.0
             yield f"{kind}: offset on, share", sum(r["on"] for r in rows) / len(rows), None, 0.95, 1.0
 
 

@@ -1,11 +1,12 @@
 """Does the model hear any voice? Lips on changed and on synthetic voices beside the same model on clean dev voices.
 
-    python -m pip install '.[train]' py-nanotts==0.1.1
+    python -m pip install '.[train,eval]' py-nanotts==0.1.1
     python benchmarks/voices.py CLIPS VIDEOS --list clips.csv --model default
 
 Every dev presenter's voice is given as recorded, through a telephone, with noise 10 dB below it, and whispered; what
 the lips then do is judged against the voice *as recorded*, so that the judge's own hearing is not tested. Synthetic
-voices (high, low, child-like, slow, fast; and four other languages) are judged against themselves. Raw motion.
+voices (high, low, child-like, slow, fast; and four other languages) are judged against themselves, and in English asked
+for closed lips at /p b m/. Raw motion.
 """
 
 from __future__ import annotations
@@ -25,8 +26,11 @@ from rich.table import Table
 
 from mssync import TalkingHead
 from mssync.arrays import Array
+from mssync.evaluation.footage import pinned_space
+from mssync.evaluation.scores.articulation import closures
 from mssync.motion.syncers import SyncerPyramid
 from mssync.speech.logmel import log_mel
+from mssync.speech.phones import align
 
 LEVELS = (0, 1, 2)
 ENGLISH = (
@@ -77,9 +81,9 @@ def voice_marks(take: Take, judge: SyncerPyramid, voices: Sequence[Array]) -> di
         "whispered": [(whispered(v), v) for v in voices],
     }
     pairs |= synthetic()
-    table = Table(
-        "voice", "sounds", *(f"level {k}" for k in LEVELS), "median / clean", "offset on", title="lips' confidence"
-    )
+    levels = (f"level {k}" for k in LEVELS)
+    table = Table("voice", "sounds", *levels, "median / clean", "offset on", "/p b m/", title="lips' confidence")
+    gap = pinned_space().names.index("lip_gap")
     out: dict[str, Any] = {}
     for name, sounds in pairs.items():
         moved = [(take(heard, 0).values, log_mel(truth)) for heard, truth in sounds]
@@ -89,7 +93,14 @@ def voice_marks(take: Take, judge: SyncerPyramid, voices: Sequence[Array]) -> di
         clean = out["clean"]["confidence"] if out else height
         ratio = float(np.nanmedian(np.asarray(height) / np.asarray(clean)))
         out[name] = {"sounds": len(sounds), "confidence": height, "ratio": ratio, "on": on}
-        table.add_row(name, str(len(sounds)), *(f"{x:.3f}" for x in height), f"{ratio:.2f}", f"{100 * on:.0f} %")
+        closed = ""
+        if name.startswith("English"):
+            rows = moved[0][0]
+            hits = closures(rows[:, gap], np.ones(len(rows), np.bool_), align(sounds[0][1], ENGLISH))
+            out[name] |= {"bilabials": len(hits), "closed": int(hits.sum())}
+            closed = f"{hits.sum()} of {len(hits)}"
+        heights = (f"{x:.3f}" for x in height)
+        table.add_row(name, str(len(sounds)), *heights, f"{ratio:.2f}", f"{100 * on:.0f} %", closed)
     Console(width=120).print(table)
     return out
 

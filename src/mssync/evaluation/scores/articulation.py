@@ -72,13 +72,24 @@ def scores(footage: Footage, phones: Sequence[Phone] | None) -> list[Score]:
     return [_closed(gap, valid, talk, phones), _open(gap, valid, talk, phones), *_loud(footage)]
 
 
+def closures(gap: Array | Array64, valid: Mask, phones: Sequence[Phone]) -> Mask:
+    """Which of the /p b m/ spoken while the face is seen have closed lips ``(n,)``.
+
+    Args:
+        gap: ``(T,)`` lip gap in iod at 25 fps; valid: ``(T,)``; phones: what is said.
+    """
+    shown = np.where(valid, gap, np.inf)
+    rows = [frames_of(p, len(gap), 1) for p in phones if p.name in BILABIALS]
+    return np.array([shown[r].min() < CLOSED for r in rows if valid[r].any()], np.bool_)
+
+
 def _closed(gap: Array64, valid: Mask, talk: Mask, phones: Sequence[Phone]) -> Score:
     rows = [frames_of(p, len(gap), 1) for p in phones if p.name in BILABIALS]
     rows = [r for r in rows if valid[r].any()]
     if not rows:
         return _no_closed("No /p b m/ is spoken while the face is seen.")
     shown = np.where(valid, gap, np.inf)
-    hits = sum(bool(shown[r].min() < CLOSED) for r in rows)
+    hits = int(closures(gap, valid, phones).sum())
     chances = []
     for length in (r.stop - r.start for r in rows):
         least = np.lib.stride_tricks.sliding_window_view(shown, length).min(-1)
