@@ -152,7 +152,8 @@ def _segment(rgb: Rgb) -> Array:
     more = round(_MORE * max(h, w))
     total = np.zeros((h, w), np.float32)
     for above, aside, flip in ((0, 0, False), (more, 0, False), (more, more, True)):
-        look = cv2.copyMakeBorder(rgb, above, 0, aside, aside, cv2.BORDER_REPLICATE)[:, :: -1 if flip else 1]
+        look = np.asarray(cv2.copyMakeBorder(rgb, above, 0, aside, aside, cv2.BORDER_REPLICATE))
+        look = np.ascontiguousarray(look[:, ::-1]) if flip else look
         x = cv2.resize(look, (_NET_SIZE, _NET_SIZE), interpolation=cv2.INTER_AREA)
         y = net(np.asarray(x, np.float32)[None] / np.float32(255))[0][0, ..., 0]
         mask = _resize(np.ascontiguousarray(y, np.float32), (look.shape[1], look.shape[0]))[:, :: -1 if flip else 1]

@@ -66,20 +66,25 @@ def _solved(rgb: Array, guess: Array, start: Array, known: Mask) -> Array:
     x = start.ravel()[unknown].astype(np.float32)
     rest = right - product(x)
     direction = scale * rest
-    energy = float(rest @ direction)
+    energy = _dot(rest, direction)
     enough = _TOLERANCE**2 * energy
     for _ in range(_STEPS):
         if energy <= max(enough, 1e-12):
             break
         turned = product(direction)
-        step = energy / max(float(direction @ turned), 1e-20)
+        step = energy / max(_dot(direction, turned), 1e-20)
         x += step * direction
         rest -= step * turned
-        before, energy = energy, float(rest @ (scale * rest))
+        before, energy = energy, _dot(rest, scale * rest)
         direction = scale * rest + (energy / before) * direction
     out = start.ravel().copy()
     out[unknown] = np.clip(x, 0, 1)
     return out.reshape(known.shape)
+
+
+def _dot(a: Array, b: Array) -> float:
+    """Digit for digit the same on any number of processors, which a BLAS library does not promise."""
+    return float(np.einsum("n,n->", a, b, optimize=False))
 
 
 def _laplacian(rgb: Array, known: Mask, number: NDArray[np.int32], count: int) -> Array:
