@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 
 from mssync import TalkingHead
+from mssync.batch.pairs import Pair
+from mssync.batch.work import Take, Work, make
 from mssync.errors import InputError
 from mssync.media.audio import load_sound, save_wav
 from mssync.media.image import load_image
@@ -208,6 +210,11 @@ def test_what_does_not_fit_is_refused_in_one_sentence(model: Path, photo: Path, 
         head.animate(photo, voice, head_from=shipped.space.motion(np.zeros((5, 43), np.float32)))
     with pytest.raises(InputError, match="kind 'mesh' alone, not 'tiny'"):
         export_curves(motion, head.space, tmp_path / "m.csv")
+    pair = Pair(photo, model / "0.wav", tmp_path / "out.mp4")
+    take = Take(tmp_path / "out.mp4", tmp_path / "out.mp4", None, tmp_path / "out.csv", 0)
+    with pytest.raises(InputError, match="kind 'mesh' alone"):
+        list(make(head, pair, [take], Work()))
+    assert not list(tmp_path.iterdir())
     with pytest.raises(InputError, match="another motion space"):
         train_generator(
             model / "clips", model / "clips.csv", shipped.model.file("space.npz"), model / "recipe.yaml",

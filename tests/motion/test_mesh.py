@@ -297,13 +297,6 @@ def test_a_clip_without_a_face_is_refused(space: MeshSpace) -> None:
         space.encode(track)
 
 
-def test_the_68_point_view(space: MeshSpace, faces: Faces) -> None:
-    rest = space.prepare(faces["hopper"])
-    points = space.landmarks68(rest, row(space, rot_y=0.1))
-    assert points.shape == (68, 2)
-    np.testing.assert_array_equal(points[30], space.decode(rest, row(space, rot_y=0.1)).points[4, :2])
-
-
 def test_motion_of_the_space_fits_a_motion_file(space: MeshSpace, tmp_path: Path) -> None:
     motion = Motion(np.zeros((3, len(space.names)), np.float32), space.names)
     assert Motion.load(motion.save(tmp_path / "m.npz")).names == space.names

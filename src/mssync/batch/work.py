@@ -17,9 +17,10 @@ from mssync.files import check_run, readable_file, ready_file, write_error
 from mssync.inputs import SMILE, check_face_number, check_share, check_size
 from mssync.media.sinks import is_frame_folder
 from mssync.media.targets import ready_video
-from mssync.motion.curves import export_curves
+from mssync.motion.curves import CURVES, export_curves
 from mssync.motion.options import MotionOptions
 from mssync.motion.space import Motion
+from mssync.motion.spaces import of_mesh
 from mssync.pipeline import Options, TalkingHead
 
 MAX_TAKES: Final = 1000
@@ -173,6 +174,9 @@ def make(
     Raises:
         MssyncError: as :meth:`~mssync.pipeline.TalkingHead.animate` and :meth:`~mssync.animation.Animation.save`.
     """
+    takes = list(takes)
+    if any(take.curves is not None for take in takes):
+        of_mesh(head.space, CURVES)  # said before the first video is drawn
     for take in takes:
         start = time.perf_counter()
         options: Options = {**work.options, "seed": take.seed}

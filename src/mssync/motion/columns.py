@@ -79,8 +79,9 @@ def column(name: str) -> Column:
 class Groups:
     """Which columns of a motion move what.
 
-    The columns of a group stand together. Head, lip gap, lids and gaze mean the same in every space: they are the
-    columns written down in this module, or there are none of them. What is done to an empty group does nothing.
+    The columns of a group stand together, those of the head first. Head, lip gap, lids and gaze mean the same in every
+    space: they are the columns written down in this module, or there are none of them. What is done to an empty group
+    does nothing.
 
     Attributes:
         rotation, translation, scale: of the rigid head; ``shift``: translation and scale; ``head``: all three.
@@ -111,8 +112,8 @@ class Groups:
         """The groups of a space's columns.
 
         Raises:
-            ValueError: a column names a group that there is not, the columns of a group do not stand together, or those
-                of head, lip gap, lids or gaze are others than in every space.
+            ValueError: a column names a group that there is not, the columns of a group do not stand together, those of
+                head, lip gap, lids or gaze are others than in every space, or those of the head do not come first.
         """
         unknown = {c.group for c in columns} - {*_SIMPLE, ""}
         if unknown:
@@ -128,6 +129,8 @@ class Groups:
                 raise ValueError(f"the columns of {' and '.join(names)} do not stand together")
             return slice(at[0], at[-1] + 1) if at else slice(0, 0)
 
+        if any(c.group in _HEAD for c in columns) and columns[0].group not in _HEAD:
+            raise ValueError("the columns of the head, where there are any, come first")
         found = {name: where(name) for name in _SIMPLE} | {name: where(*parts) for name, parts in _JOINED.items()}
         return Groups(**found)
 
@@ -137,10 +140,11 @@ def width(group: slice) -> int:
     return int(group.stop - group.start)
 
 
+_HEAD: Final = ("rotation", "translation", "scale")
 _COMMON: Final = (HEAD, (LIP_GAP,), EYES[:2], EYES[2:])
 _SIMPLE: Final = ("rotation", "translation", "scale", "expression", "lip_gap", "lids", "gaze", "points")
 _JOINED: Final = {
-    "shift": ("translation", "scale"), "head": ("rotation", "translation", "scale"),
+    "shift": ("translation", "scale"), "head": _HEAD,
     "mouth": ("expression", "lip_gap"), "eyes": ("lids", "gaze"),
 }  # fmt: skip
 

@@ -23,6 +23,7 @@ from mssync.motion.mesh import EYE_POINTS, MeshSpace
 from mssync.motion.space import Motion, MotionSpace
 from mssync.motion.spaces import of_mesh
 
+CURVES: Final = "Curves for animation programs are made"  # begin of the sentence that refuses other spaces
 ARKIT_NAMES: Final = (*topo.BLENDSHAPE_NAMES[1:], "tongueOut")
 HEAD_CURVES: Final = ("head_pitch", "head_yaw", "head_roll", "head_x", "head_y", "head_scale")
 CURVE_COLUMNS: Final = ("time", *HEAD_CURVES, "lip_gap", *ARKIT_NAMES)
@@ -130,7 +131,7 @@ def motion_curves(motion: Motion, space: MotionSpace) -> Array64:
     Raises:
         InputError: the motion's columns are not those of the space, or the space is not of the kind ``mesh``.
     """
-    space = of_mesh(space, "Curves for animation programs are made")
+    space = of_mesh(space, CURVES)
     if not space.has(motion):
         raise InputError(
             f"This motion ({motion.space!r}, {len(motion.names)} columns) does not fit the model's motion space "

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from mssync.arrays import Array, Array64, Wanted, read_arrays
 from mssync.errors import InputError
-from mssync.face import topology as topo
 from mssync.face.shape import HeadPose
 from mssync.face.tracking import Face, Track
 from mssync.files import replacing, written_aside
@@ -336,10 +335,6 @@ class MotionSpace(ABC):
         """Whether a motion's columns are this space's: kind, names, and the mark where the motion has one."""
         own = not motion.mark or self.has_mark(motion.mark)
         return own and motion.space == self.kind and motion.names == self.names
-
-    def landmarks68(self, rest: Rest, row: Array) -> Array:
-        """The 68-point view ``(68, 2)`` in pixels (iBUG order) of one row on one face."""
-        return self.decode(rest, row).points[list(topo.IBUG68), :2]
 
     def motion(self, values: Array, meta: Mapping[str, str] | None = None) -> Motion:
         """Rows of this space, with its names and its mark."""

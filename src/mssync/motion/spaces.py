@@ -35,11 +35,6 @@ def register_space(kind: type[MotionSpace]) -> None:
         raise ValueError(f"there is a kind of motion space called {kind.kind!r} already")
 
 
-def space_kinds() -> tuple[str, ...]:
-    """Names of all kinds."""
-    return tuple(_KINDS)
-
-
 def load_space(path: Path, data: bytes | None = None) -> MotionSpace:
     """Read a fitted motion space; a file that does not tell its kind is of the kind ``mesh``.
 
