@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 
@@ -19,6 +19,7 @@ from mssync.inputs import Speech
 from mssync.media.provenance import synthetic_metadata
 from mssync.media.targets import ready_video
 from mssync.media.video import VideoWriter
+from mssync.motion.breath import Breath
 from mssync.motion.space import MOTION_SUFFIXES, Motion, MotionSpace, Rest
 from mssync.render.renderers import Prepared, Renderer
 from mssync.timing import FPS
@@ -36,6 +37,8 @@ class Canvas:
         space: the motion space.
         renderer: draws the frames.
         alpha: frames of the person alone, with transparency.
+        body: how much the shoulders follow the head and breathe, 0 to 1.
+        breath: seed of their breath.
     """
 
     scene: Prepared
@@ -43,6 +46,8 @@ class Canvas:
     space: MotionSpace
     renderer: Renderer
     alpha: bool
+    body: float = 0.0
+    breath: int = 0
 
     @property
     def size(self) -> tuple[int, int]:
@@ -50,10 +55,13 @@ class Canvas:
         height, width = self.scene.photo.shape[:2]
         return int(width), int(height)
 
-    def draw(self, row: Array) -> Rgb:
-        """The frame of a row ``(D,)``: ``(H, W, 3)`` uint8 RGB, or ``(H, W, 4)`` with straight alpha."""
+    def draw(self, row: Array, number: int = 0) -> Rgb:
+        """Frame ``number``, of a row ``(D,)``: ``(H, W, 3)`` uint8 RGB, or ``(H, W, 4)`` with straight alpha."""
         draw = self.renderer.render_rgba if self.alpha else self.renderer.render
-        return draw(self.scene, self.space.decode(self.rest, row))
+        controls = self.space.decode(self.rest, row)
+        if self.body > 0:
+            controls = replace(controls, body=self.body, breath=Breath(self.breath).at(number))
+        return draw(self.scene, controls)
 
 
 @dataclass(frozen=True)
@@ -144,9 +152,8 @@ class Animation:
 
     def frames(self) -> Iterator[Rgb]:
         """The frames, ``(H, W, 3)`` uint8 RGB, or ``(H, W, 4)`` with straight alpha where ``alpha`` is set."""
-        for block in self._rows():
-            for row in block:
-                yield self._canvas.draw(row)
+        for number, row in enumerate(row for block in self._rows() for row in block):
+            yield self._canvas.draw(row, number)
 
     def save(
         self,

@@ -45,15 +45,15 @@ def check_face_number(number: int) -> None:
         raise InputError(f"--face counts from 1 (the largest), so {number} is none; choose another.")
 
 
-def check_share(name: str, value: float) -> float:
-    """The value of an option that is a share, which it returns.
+def check_shares(**options: float) -> None:
+    """Check options that are shares, by their names.
 
     Raises:
-        InputError: it lies outside 0 to 1.
+        InputError: one lies outside 0 to 1.
     """
-    if not 0.0 <= value <= 1.0:
-        raise InputError(f"--{name} must lie between 0 and 1, not {value}.")
-    return value
+    for name, value in options.items():
+        if not 0.0 <= value <= 1.0:
+            raise InputError(f"--{name} must lie between 0 and 1, not {value}.")
 
 
 def load_photo(photo: Photo, size: Size) -> tuple[Image, float]:

@@ -25,7 +25,7 @@ from mssync.inputs import (
     Size,
     Speech,
     Voice,
-    check_share,
+    check_shares,
     choose_face,
     load_motion,
     load_photo,
@@ -35,7 +35,7 @@ from mssync.media.video import iter_frames, probe_video
 from mssync.models import DEFAULT, Model, load_model
 from mssync.motion.columns import GAZE_NAMES, HEAD_NAMES, width
 from mssync.motion.generator import MotionGenerator
-from mssync.motion.joined_shots import encode_shots
+from mssync.motion.joined_shots import encode_shots, handed_over
 from mssync.motion.options import MotionOptions
 from mssync.motion.pose_limits import ShiftLimits, within_limits
 from mssync.motion.space import Motion, MotionSpace, Rest
@@ -48,8 +48,6 @@ from mssync.timing import FPS
 
 Background = Literal["keep", "none"]
 
-# After the end of a recorded head the generated one takes over within this time.
-HANDOVER_SECONDS: Final = 1.0
 _CUTS_TOLD: Final = 10
 
 
@@ -61,6 +59,7 @@ class Options(TypedDict, total=False):
     mouth: float
     blink: float
     smile: float
+    body: float
     size: Size
     face: int
     head_from: Motion | PathLike | None
@@ -133,6 +132,7 @@ class TalkingHead:
         mouth: float = 1.0,
         blink: float = 1.0,
         smile: float = SMILE,
+        body: float = 1.0,
         size: Size = None,
         face: int = 1,
         head_from: Motion | PathLike | None = None,
@@ -152,6 +152,7 @@ class TalkingHead:
             blink: rate of blinking, 0 (never) to 10.
             smile: how much of the photo's own smile stays while it speaks, 0 to 1. Below 1 the mouth starts from its
                 neutral shape: a photo taken in the middle of an "oh" does not keep rounded lips.
+            body: how much the shoulders follow the head and breathe, 0 (still) to 1.
             size: longer side of the video in pixels, or ``"native"``; default: the photo's own, at most 1080.
             face: which face, 1 = the largest.
             head_from: head pose and gaze from this motion (see :meth:`track`) instead of generated ones. It is played
@@ -164,7 +165,7 @@ class TalkingHead:
             AssetError: a model file is missing or damaged.
         """
         options = MotionOptions(seed, head, mouth, blink)
-        check_share("smile", smile)
+        check_shares(smile=smile, body=body)
         recorded = None if head_from is None else self._recorded_head(head_from, head)
         voice = Speech.open(speech)
         scene, found = self._scene(photo, size, face, background)
@@ -174,7 +175,7 @@ class TalkingHead:
         rows = _spoken(self.stream(options), voice, self.space, recorded)
         facts = {"seed": str(seed), "head": str(head), "mouth": str(mouth), "blink": str(blink)}
         return Animation(
-            Canvas(scene, rest, self.space, self.renderer, background == "none"),
+            Canvas(scene, rest, self.space, self.renderer, background == "none", body, seed),
             Take(rows, voice.frames, self._header(facts), voice),
             Origin(self.model.title, seed, _paths(photo, speech, head_from)),
         )
@@ -186,6 +187,7 @@ class TalkingHead:
         speech: Voice | None = None,
         *,
         smile: float = SMILE,
+        body: float = 1.0,
         size: Size = None,
         face: int = 1,
         background: Background = "keep",
@@ -194,14 +196,14 @@ class TalkingHead:
         """Put a motion on a photo. The motion sets the length; the sound is cut or filled with silence.
 
         Args:
-            photo, smile, size, face, background: as for :meth:`animate`.
+            photo, smile, body, size, face, background: as for :meth:`animate`.
             motion: a motion or its file; brought to 25 frames per second.
             speech: the voice to lay under it.
             renderer: ``"warp"`` moves the photo, ``"lines"`` draws the lines of its face; None: the motion space's own.
         Raises:
             InputError: the photo, the speech or the motion cannot be used.
         """
-        check_share("smile", smile)
+        check_shares(smile=smile, body=body)
         drawing = self.renderer if renderer is None else renderer_of(renderer)
         moves = self._checked(motion)
         voice = None if speech is None else Speech.open(speech)
@@ -214,7 +216,7 @@ class TalkingHead:
             moves = moves.with_values(values)
         model, seed = clean(moves.meta.get("model", self.model.title)), _seed(moves.meta.get("seed", ""))
         return Animation(
-            Canvas(scene, rest, self.space, drawing, background == "none"),
+            Canvas(scene, rest, self.space, drawing, background == "none", body, seed or 0),
             Take(iter([moves.values]), len(moves), moves, voice),
             Origin(model, seed, _paths(photo, motion, speech)),
         )
@@ -366,23 +368,6 @@ def _within_limits(head: Array, rest: Rest, scene: Prepared) -> Array:
     """A recorded head held where the photo can show it."""
     height, width = scene.photo.shape[:2]
     return within_limits(head, ShiftLimits.around(rest, width, height))
-
-
-def handed_over(recorded: Array, drawn: Array, first: int) -> Array:
-    """A recorded motion, and after its end a smooth passage to the drawn one.
-
-    Args:
-        recorded: ``(R, C)`` from frame 0 on, R >= 1.
-        drawn: ``(k, C)``, frames ``first`` to ``first + k``.
-        first: number of the first frame.
-    Returns:
-        ``(k, C)``: the recorded rows, then its last row fading into the drawn rows within ``HANDOVER_SECONDS``.
-    """
-    t = first + np.arange(len(drawn))
-    after = np.clip((t - (len(recorded) - 1)) / (HANDOVER_SECONDS * FPS), 0.0, 1.0)
-    share = (after * after * (3 - 2 * after))[:, None].astype(np.float32)
-    held = recorded[np.minimum(t, len(recorded) - 1)]
-    return np.asarray(held * (1 - share) + drawn * share, np.float32)
 
 
 def _seed(text: str) -> int | None:

@@ -152,6 +152,7 @@ def test_bad_videos(mssync_cli: Run, bad: Path, place: Path, name: str) -> None:
         (["--mouth", "9"], ["--mouth"]),
         (["--blink", "99"], ["--blink"]),
         (["--smile", "1.5"], ["--smile"]),
+        (["--body", "-1"], ["--body"]),
         (["--seed", "-1"], ["--seed"]),
         (["--size", "12"], ["--size"]),
         (["--size", "large"], ["--size", "large"]),

@@ -23,8 +23,8 @@ from mssync.media.image import load_image, save_png
 from mssync.media.provenance import read_synthetic_mark
 from mssync.media.video import VideoWriter, iter_frames
 from mssync.motion.columns import HEAD_NAMES
+from mssync.motion.joined_shots import HANDOVER_SECONDS, handed_over
 from mssync.motion.space import Motion
-from mssync.pipeline import HANDOVER_SECONDS, handed_over
 
 Run = Callable[..., Done]
 

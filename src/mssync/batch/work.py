@@ -14,7 +14,7 @@ from mssync.batch.names import numbered
 from mssync.batch.pairs import Pair
 from mssync.errors import InputError, MssyncError
 from mssync.files import check_run, readable_file, ready_file, write_error
-from mssync.inputs import SMILE, check_face_number, check_share, check_size
+from mssync.inputs import SMILE, check_face_number, check_shares, check_size
 from mssync.media.sinks import is_frame_folder
 from mssync.media.targets import ready_video
 from mssync.motion.curves import CURVES, export_curves
@@ -119,7 +119,7 @@ def check(work: Work) -> None:
     seed = options.get("seed", 0)
     for one in (seed, seed + work.takes - 1):
         MotionOptions(one, options.get("head", 1.0), options.get("mouth", 1.0), options.get("blink", 1.0))
-    check_share("smile", options.get("smile", SMILE))
+    check_shares(smile=options.get("smile", SMILE), body=options.get("body", 1.0))
     check_size(options.get("size"))
     check_face_number(options.get("face", 1))
     recorded = options.get("head_from")

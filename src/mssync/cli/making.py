@@ -15,6 +15,7 @@ from mssync.cli.console import progress, progress_of_many, say, tell, tell_table
 from mssync.cli.options import (
     Background,
     BackgroundOption,
+    BodyOption,
     DeviceOption,
     FaceOption,
     ForceOption,
@@ -63,6 +64,7 @@ def animate(
     mouth: Annotated[float, typer.Option("--mouth", metavar="X", help="How far the mouth opens, 0 to 3.")] = 1.0,
     blink: Annotated[float, typer.Option("--blink", metavar="X", help="Rate of blinking, 0 to 10.")] = 1.0,
     smile: SmileOption = 0.5,
+    body: BodyOption = 1.0,
     size: SizeOption = None,
     face: FaceOption = 1,
     head_from: Annotated[
@@ -116,6 +118,7 @@ def animate(
 
     options: Options = {
         "seed": seed, "head": 0.0 if still else head, "mouth": mouth, "blink": blink, "smile": smile,
+        "body": 0.0 if still else body,
         "size": parse_size(size), "face": face, "head_from": head_from, "background": background.value,
     }  # fmt: skip
     many = is_batch(photo, speech)
@@ -174,6 +177,7 @@ def render(
         Path | None, typer.Option("--speech", help="Sound to lay under it, cut or filled to the motion's length.")
     ] = None,
     smile: SmileOption = 0.5,
+    body: BodyOption = 1.0,
     size: SizeOption = None,
     face: FaceOption = 1,
     background: BackgroundOption = Background.keep,
@@ -192,7 +196,15 @@ def render(
     head = load_head(model, inputs=((photo, "photo"), (motion, "motion"), (speech, "sound")))
     start = time.perf_counter()
     made = head.render(
-        photo, motion, speech, smile=smile, size=side, face=face, background=background.value, renderer=renderer
+        photo,
+        motion,
+        speech,
+        smile=smile,
+        body=body,
+        size=side,
+        face=face,
+        background=background.value,
+        renderer=renderer,
     )
     _save(made, out, force, start)
 

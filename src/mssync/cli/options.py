@@ -36,6 +36,10 @@ SmileOption = Annotated[
     float,
     typer.Option("--smile", metavar="X", help="How much of the photo's own smile stays while it speaks, 0 to 1."),
 ]
+BodyOption = Annotated[
+    float,
+    typer.Option("--body", metavar="X", help="How much the shoulders follow the head and breathe, 0 to 1."),
+]
 FaceOption = Annotated[int, typer.Option("--face", metavar="N", help="Which face; 1 is the largest.")]
 BackgroundOption = Annotated[
     Background,

@@ -16,6 +16,9 @@ from mssync.timing import FPS
 EASE_FRAMES: Final = 12
 """Within so many frames (half a second) a shot goes from where the one before ended to its own motion."""
 
+HANDOVER_SECONDS: Final = 1.0
+"""After the end of a recorded head the generated one takes over within this time."""
+
 
 def encode_shots(space: MotionSpace, track: Track) -> Motion:
     """Tracked points to motion at 25 fps, whatever cuts lie between them.
@@ -55,3 +58,20 @@ def eased(rows: Array, before: Array) -> Array:
     done = np.clip(np.arange(1, len(rows) + 1) / EASE_FRAMES, 0.0, 1.0)
     rest = 1.0 - done * done * (3.0 - 2.0 * done)
     return np.asarray(rows + (before - rows[0]) * rest[:, None], np.float32)
+
+
+def handed_over(recorded: Array, drawn: Array, first: int) -> Array:
+    """A recorded motion, and after its end a smooth passage to the drawn one.
+
+    Args:
+        recorded: ``(R, C)`` from frame 0 on, R >= 1.
+        drawn: ``(k, C)``, frames ``first`` to ``first + k``.
+        first: number of the first frame.
+    Returns:
+        ``(k, C)``: the recorded rows, then its last row fading into the drawn rows within ``HANDOVER_SECONDS``.
+    """
+    t = first + np.arange(len(drawn))
+    after = np.clip((t - (len(recorded) - 1)) / (HANDOVER_SECONDS * FPS), 0.0, 1.0)
+    share = (after * after * (3 - 2 * after))[:, None].astype(np.float32)
+    held = recorded[np.minimum(t, len(recorded) - 1)]
+    return np.asarray(held * (1 - share) + drawn * share, np.float32)

@@ -187,12 +187,16 @@ class Controls:
             where they shall be.
         lip_gap: pixels between the inner edges of the lips; 0 means they touch.
         lids: ``(2,)`` closure of the subject's left and right eye, 0 (as in the photo) to 1 (shut).
+        body: how much the shoulders follow the head and breathe, 0 (not at all) to 1 (as people's do).
+        breath: how far the chest is up, -1 to 1; 0 as in the photo.
     """
 
     points: Array
     rigid: Array
     lip_gap: float
     lids: Array
+    body: float = 0.0
+    breath: float = 0.0
 
 
 @dataclass(frozen=True)

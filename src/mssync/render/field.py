@@ -9,6 +9,7 @@ found by a few fixed-point steps on the same coarse grid.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -25,6 +26,9 @@ _DEPTH = 1.0  # how fast the head recedes behind the outline
 _MAX_DEPTH = 0.5
 _FLAT = 0.9  # share of the depth that is kept behind the eyes
 _NECK_START, _NECK_END = -0.3, 0.6  # along the neck, 0 = chin
+_FOLLOW = 0.14  # share of the head's own shift that shoulders follow
+_RISE = 0.012  # how far breath lifts them
+_BORDER = 0.4  # above the lower border of what is drawn the body comes to rest within this
 _STEPS = 8
 
 
@@ -39,6 +43,8 @@ class HeadField:
         oval: ``(36, 3)`` outline of the photo's face.
         oval_share: ``(36, 1)`` rigid share at the outline.
         step: pixels per grid cell.
+        body: ``(h, w, 1)`` how much a place is of the shoulders, 0 at the lower border.
+        high: the face's height in pixels.
     """
 
     grid: Array
@@ -47,6 +53,22 @@ class HeadField:
     oval: Array
     oval_share: Array
     step: int
+    body: Array
+    high: float
+
+    def body_shift(self, rigid: Array, body: float, breath: float) -> Array:
+        """How far the shoulders move ``(2,)`` pixels: a little with the head, and up with the breath.
+
+        Args:
+            rigid: ``(3, 4)`` similarity of the head in region pixels.
+            body: amount, 0 to 1.
+            breath: how far the chest is up, -1 to 1.
+        """
+        middle = self.oval.mean(0)  # of the face, which a turn leaves about where it is
+        shift = np.clip(_moved(middle[None], rigid)[0] - middle[:2], -0.25 * self.high, 0.25 * self.high)
+        down = self.oval[FACE_OVAL.index(_CHIN), :2] - self.oval[FACE_OVAL.index(_TOP), :2]
+        up = -down / max(float(np.linalg.norm(down)), 1e-6)
+        return np.asarray(body * (_FOLLOW * shift + _RISE * self.high * breath * up), np.float32)
 
     def forward(self, points: Array, rigid: Array, cells: NDArray[np.intp] | None = None) -> Array:
         """How far places of the photo move.
@@ -65,16 +87,19 @@ class HeadField:
         rest = points[_OVAL, :2] - self.oval[:, :2] - (_moved(self.oval, rigid) - self.oval[:, :2]) * self.oval_share
         return np.asarray(out + _product(spread, rest.astype(np.float32)), np.float32)
 
-    def backward(self, points: Array, rigid: Array) -> Array:
+    def backward(self, points: Array, rigid: Array, body: float = 0.0, breath: float = 0.0) -> Array:
         """Backward displacement on the coarse grid: ``source = target + displacement``.
 
         Args:
             points: ``(478, 3)`` target points in region pixels.
             rigid: ``(3, 4)`` similarity in region pixels.
+            body, breath: see :class:`~mssync.motion.space.Controls`.
         Returns:
             ``(h, w, 2)`` float32 pixels.
         """
         forward = self.forward(points, rigid).reshape(*self.grid.shape[:2], 2)
+        if body > 0:
+            forward += self.body * self.body_shift(rigid, body, breath)
         # In units of the grid from here: source s of target t solves s + f(s) = t.
         flow = np.ascontiguousarray(forward / self.step)
         h, w = flow.shape[:2]
@@ -121,7 +146,24 @@ def head_field(points: Array, size: tuple[int, int], step: int, fade: tuple[bool
     still = _smooth((along - 0.25 * _NECK_END) / (0.75 * _NECK_END))
     spread = spread * np.asarray(window * (1 - still), np.float32).reshape(-1, 1)
     oval_share = _share(oval[:, :2], points[_CHIN, :2], oval[:, :2].mean(0), down, high)[:, None]
-    return HeadField(grid, (share * window)[..., None], spread.astype(np.float32), oval, oval_share, step)
+    # Shoulders, where the head's own motion has faded; they rest at every border, so that nothing is missing there.
+    right, bottom = size[0] - 1 - flat[..., 0], size[1] - 1 - flat[..., 1]
+    ends = (
+        _smooth(flat[..., 0] / (0.15 * high))
+        * _smooth(right / (0.15 * high))
+        * _smooth(bottom / (_BORDER * high) - 0.05)
+    )
+    body = (1 - share) * ends * _smooth(along / 0.2 + 1)
+    return HeadField(
+        grid,
+        (share * window)[..., None],
+        spread.astype(np.float32),
+        oval,
+        oval_share,
+        step,
+        np.asarray(body, np.float32)[..., None],
+        high,
+    )
 
 
 def too_deep(points: Array) -> Array:
@@ -160,8 +202,8 @@ def _window(places: Array, size: tuple[int, int], fade: tuple[bool, bool, bool, 
     return out
 
 
-def _smooth(t: Array) -> Array:
-    t = np.clip(t, 0.0, 1.0)
+def _smooth(x: NDArray[Any]) -> Array:
+    t = np.clip(x, 0.0, 1.0)
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 

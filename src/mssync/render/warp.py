@@ -159,7 +159,7 @@ class WarpRenderer:
         size = (scene.person.shape[1], scene.person.shape[0])
         shut = 1 - controls.lip_gap / max(scene.mouth.gap, 1e-3)
         tuck = float(controls.lids[0]), float(controls.lids[1]), float(np.clip(shut, 0, 1)) * scene.mouth.shows
-        flow = scene.field.backward(points, rigid)
+        flow = scene.field.backward(points, rigid, controls.body, controls.breath)
         flow = _finer(flow, scene.field.step // scene.mesh.step, scene.mesh.grid_size)
         mesh = scene.mesh.moved(points, rigid, tuck)
         mesh.blend_into(flow, scene.mesh.step)
