@@ -18,8 +18,8 @@ without the entry ``articulation`` has none for the mouth."""
 # Held equal to the rooms that own them by tests/test_models.py: manifests are read before those rooms are loaded.
 BANDS, HEAD_COLUMNS, COURSE, HEARD, HEARD_FRAMES = 26, 6, 13, 9, 25
 STAGES: Final = {
-    "head_gain": "head_gain", "head_smoothing": "", "recentring": "", "easing": "", "gap_curve": "gap_curve",
-    "closures": "closure", "silence": "", "blinks": "blinks", "knobs": "",
+    "head_gain": "head_gain", "head_smoothing": "", "recentring": "", "easing": "", "gaze": "",
+    "gap_curve": "gap_curve", "closures": "closure", "silence": "", "blinks": "blinks", "knobs": "",
 }  # fmt: skip
 """What motion may go through after the network (:mod:`mssync.motion.stages`), and the entry that each is made from."""
 

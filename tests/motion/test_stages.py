@@ -65,6 +65,7 @@ def columns(*groups: slice) -> set[int]:
         ("head_smoothing", columns(G.head)),
         ("recentring", columns(G.head, G.lids, G.gaze)),
         ("easing", columns(G.head)),
+        ("gaze", columns(G.gaze)),
         ("gap_curve", columns(G.lip_gap)),
         ("closures", columns(G.lip_gap)),
         ("silence", columns(G.mouth)),

@@ -73,7 +73,8 @@ class MeshSpace(MotionSpace):
 
     kind: ClassVar[str] = "mesh"
     stages: ClassVar[tuple[str, ...]] = (
-        "head_gain", "head_smoothing", "recentring", "easing", "gap_curve", "closures", "silence", "blinks", "knobs",
+        "head_gain", "head_smoothing", "recentring", "easing", "gaze", "gap_curve", "closures", "silence", "blinks",
+        "knobs",
     )  # fmt: skip
     wanted: ClassVar[Mapping[str, Wanted]] = {
         "template": Wanted("f", 2, _ROOM),

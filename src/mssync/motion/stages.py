@@ -18,6 +18,7 @@ from mssync.arrays import Array
 from mssync.motion.blinks import BlinkModel, BlinkProcess
 from mssync.motion.columns import Groups, width
 from mssync.motion.gap_curve import GapCurve
+from mssync.motion.gaze import HOLD, Fixations
 from mssync.motion.options import MotionOptions
 
 RECENTRE_FRAMES: Final = 300  # time constant of the slow return to the photo's own pose
@@ -169,6 +170,28 @@ class Easing(Stage):
         return _changed(rows, self._head, rows[:, self._head] * (t * t * (3.0 - 2.0 * t)).astype(np.float32))
 
 
+class Gaze(Stage):
+    """Eyes keep to the viewer while the head turns, and leap from fixation to fixation (:mod:`mssync.motion.gaze`)."""
+
+    name = "gaze"
+
+    def __init__(self, groups: Groups, seed: int) -> None:
+        self._rotation, self._gaze, self._fixations = groups.rotation, groups.gaze, Fixations(seed)
+
+    @classmethod
+    def of(cls, setting: Setting) -> Self:
+        return cls(setting.groups, setting.options.seed)
+
+    def __call__(self, rows: Array, heard: Heard) -> Array:
+        if not width(self._gaze) or not width(self._rotation):
+            return rows.copy()
+        pitch_yaw = rows[:, self._rotation][:, :2]
+        return _changed(rows, self._gaze, pitch_yaw[:, ::-1] * HOLD + self._fixations.next(len(rows)))
+
+    def state(self) -> dict[str, Array]:
+        return self._fixations.state()
+
+
 class Gaps(Stage):
     """Lip gaps through the curve that gives them people's quantiles (:mod:`mssync.motion.gap_curve`)."""
 
@@ -272,7 +295,18 @@ class Knobs(Stage):
 
 STAGES: Final[dict[str, type[Stage]]] = {
     s.name: s
-    for s in (HeadGain, HeadSmoothing, Recentring, Easing, Gaps, Closures, Silence, Blinks, Knobs)  # in their order
+    for s in (
+        HeadGain,
+        HeadSmoothing,
+        Recentring,
+        Easing,
+        Gaze,
+        Gaps,
+        Closures,
+        Silence,
+        Blinks,
+        Knobs,
+    )  # in their order
 }
 """All stages by name, in the order that the space ``mesh`` takes them."""
 
