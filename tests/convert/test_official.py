@@ -17,6 +17,8 @@ import numpy as np
 import official_rule as rule
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mssync import cli
 from mssync.convert.official import FORMAT, Settings, convert, generator, load_converted, our_name, their_name
@@ -201,6 +203,30 @@ def test_what_is_no_checkpoint_is_one_sentence(tmp_path: Path, data: bytes) -> N
     with pytest.raises(InputError, match=r"c\.pt"):
         convert(tmp_path / "c.pt", tmp_path / "args", tmp_path / "model")
     assert not (tmp_path / "model").exists()
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_mutated_checkpoints_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    """Of the whole file, and of the pickle inside a whole file: its own checksum would catch nearly all the former."""
+    path = tmp_path_factory.mktemp("mutated") / "c.pt"
+    torch.save({"checkpoints": {"a": torch.arange(6.0).reshape(2, 3), "b": [1, (2.0, None)]}, "x": {3: "y"}}, path)
+    with zipfile.ZipFile(path) as archive:
+        root = archive.namelist()[0].split("/")[0]
+        program, numbers = archive.read(f"{root}/data.pkl"), archive.read(f"{root}/data/0")
+    inside = data.draw(st.booleans())
+    raw = bytearray(program if inside else path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(raw)))
+        raw[at : at + data.draw(st.integers(0, 5))] = data.draw(st.binary(max_size=5))
+    path.write_bytes(_zip(bytes(raw), numbers) if inside else bytes(raw))
+    try:
+        read = Checkpoint(path)
+        found = read.content.get("checkpoints") if isinstance(read.content, dict) else None
+        stored = {k: v for k, v in found.items() if isinstance(v, Stored)} if isinstance(found, dict) else {}
+        assert all(torch.is_tensor(x) for x in read.tensors(stored).values())
+    except InputError as error:
+        assert str(path) in str(error)
 
 
 def test_no_call_of_a_pickle_is_made(tmp_path: Path) -> None:
