@@ -23,6 +23,11 @@ STAGES: Final = {
 }  # fmt: skip
 """What motion may go through after the network (:mod:`mssync.motion.stages`), and the entry that each is made from."""
 
+OLDER_STAGES: Final = (
+    "head_gain", "head_smoothing", "recentring", "easing", "gap_curve", "closures", "silence", "blinks", "knobs",
+)  # fmt: skip
+"""Those of models of older versions, whose manifests list none."""
+
 _Size = Annotated[int, Bounds(1, 4096)]
 _Name = Annotated[str, Bounds(1, 80)]
 _Number = Annotated[float, Bounds(-1000.0, 1000.0)]
@@ -106,7 +111,7 @@ class Manifest:
         scales: size of each column of motion.
         files: sha256 by name.
         mark: of the motion space; empty in models of older versions.
-        stages: what the motion goes through after the network, in this order; None, in models of older versions: all.
+        stages: what the motion goes through after the network, in this order; None: :data:`OLDER_STAGES`.
         drive: how takes answer the voice; None, in models of older versions: their variation does not hear it.
         blinks, gap_curve, head_gain, closure: what the stages are made from.
         articulation: of the net for the mouth; None: there is none.
@@ -130,9 +135,9 @@ class Manifest:
 
 
 def stages_of(manifest: Mapping[str, Any]) -> tuple[str, ...]:
-    """Names of the stages that a manifest lists; all of them in models of older versions, which list none."""
+    """Names of the stages that a manifest lists; :data:`OLDER_STAGES` where it lists none."""
     listed = manifest.get("stages")
-    return tuple(STAGES) if listed is None else tuple(listed)
+    return OLDER_STAGES if listed is None else tuple(listed)
 
 
 def files_of(manifest: Mapping[str, Any]) -> tuple[str, ...]:

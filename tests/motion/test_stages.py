@@ -154,9 +154,19 @@ def test_columns_that_a_space_lacks_are_no_trouble() -> None:
     assert np.array_equal(through(stages, x, heard()), x)
 
 
+def test_the_shipped_model_says_what_its_motion_goes_through_and_where_it_lives(space: MeshSpace) -> None:
+    found = load_model().manifest
+    assert tuple(found["stages"]) == space.stages == tuple(STAGES) and found["mark"] == space.mark
+
+
+def test_models_of_older_versions_go_through_what_there_was() -> None:
+    older = {k: v for k, v in load_model().manifest.items() if k not in ("stages", "mark")}
+    assert manifest.check_manifest(older) and manifest.stages_of(older) == manifest.OLDER_STAGES
+    assert set(manifest.OLDER_STAGES) <= set(STAGES)
+
+
 def test_manifests_know_the_stages_and_what_they_need(space: MeshSpace) -> None:
     assert {n: s.needs for n, s in STAGES.items()} == manifest.STAGES
-    assert space.stages == tuple(STAGES) == load_model().stages
     found = load_model().manifest
     few = {**found, "stages": ["head_smoothing", "knobs"]}
     for entry in ("blinks", "gap_curve", "head_gain", "closure", "articulation"):
