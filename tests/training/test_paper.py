@@ -127,10 +127,10 @@ def test_age_reaches_the_transformer_and_masks_reach_the_columns() -> None:
 
 def test_every_loss_has_its_weight_and_costs_nothing_at_zero(landmarks: LandmarkSpace, tmp_path: Path) -> None:
     bare = {"adversarial": 0, "supervised": 0, "warm_up": 0}
-    assert set(_trainer(landmarks, tmp_path / "a", loss=bare).advance()) == {"loss", "none"}
+    assert set(_trainer(landmarks, tmp_path / "a", loss=bare).advance()) == {"loss"}
     every = {"velocity": 1.0, "rigidity": 2.0, "adversarial_from": 5}
     found = _trainer(landmarks, tmp_path / "b", loss=every).advance()
-    assert set(found) == {"loss", "none", "supervised", "warm_up", "velocity", "rigidity"}
+    assert set(found) == {"loss", "supervised", "warm_up", "velocity", "rigidity"}
     twice = _trainer(landmarks, tmp_path / "c", loss={**every, "rigidity": 4.0}).advance()
     assert twice["rigidity"] == pytest.approx(2 * found["rigidity"], rel=1e-5)
     mesh = landmarks.mesh

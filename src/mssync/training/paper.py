@@ -171,7 +171,7 @@ class PaperTrainer:
         parts = self._losses(real, seen, made, features)
         if adversarial:
             parts["adversarial"] = c.loss.adversarial * hinge_fooled(self.critic(torch.cat([start, made], 1)))
-        total = torch.stack(list(parts.values())).sum()
+        total = torch.stack([made.new_zeros(()), *parts.values()]).sum()
         if not torch.isfinite(total):
             raise InputError(f"Training diverged at step {self.step}; lower `lr` in the recipe and start again.")
         if total.requires_grad:
@@ -182,7 +182,7 @@ class PaperTrainer:
 
     def _losses(self, real: Tensor, seen: Tensor, made: Tensor, features: Tensor) -> dict[str, Tensor]:
         w, m = self.config.loss, self.config.observed
-        parts: dict[str, Tensor] = {"none": made.new_zeros(())}
+        parts: dict[str, Tensor] = {}
         if w.supervised > 0:
             parts["supervised"] = w.supervised * self._distance(made, real[:, m:])
         if w.warm_up > 0 and m > 1:
