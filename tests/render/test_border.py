@@ -148,6 +148,19 @@ def test_held_motion_is_smooth() -> None:
     assert soft_limit(3.0, 0.0) == 0.0
 
 
+def test_a_picture_that_ends_within_a_cell_is_the_photo_when_unmoved() -> None:
+    """Large enough for cells of several pixels, cut close, its size no multiple of theirs."""
+    rgb, subject = cut("forehead at the top")
+    for side in (421, 423):
+        k = side / len(rgb)
+        large = cv2.resize(rgb, (side, side), interpolation=cv2.INTER_CUBIC)
+        resized = subject.scaled(k)
+        scene = RENDERER.prepare(Photo(large), resized)
+        frame = RENDERER.render(scene, still(resized))
+        assert scene.mesh.step > 1 and not scene.border.free
+        assert np.array_equal(frame[scene.matte == 0], large[scene.matte == 0])
+
+
 @pytest.mark.parametrize("side", range(4))
 def test_a_map_is_kept_inside_on_every_side(scenes: dict[str, tuple[Scene, Face]], side: int) -> None:
     """A map that asks for 10 pixels beyond a border is changed near that border alone, and keeps its order."""

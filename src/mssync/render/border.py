@@ -127,8 +127,9 @@ class Border:
             if not len(cells):
                 continue
             axis, count = side % 2, (w, h)[side % 2]
-            from_border = (np.arange(count, dtype=np.float32) + 0.5) * step - 0.5
             last = self.size[axis] - 1
+            # The grid's last cell may lie beyond the picture.
+            from_border = np.minimum((np.arange(count, dtype=np.float32) + 0.5) * step - 0.5, np.float32(last))
             line = flow[..., axis] if axis else flow[..., axis].T  # (along the depth, along the border)
             if side in (_LEFT, _TOP):
                 missing = np.maximum(0, -(from_border[:, None] + line)).max(0)
