@@ -23,6 +23,7 @@ from mssync.training.data.clips import Clip, save_clip
 from mssync.training.data.index import Record, write_report
 from mssync.training.data.listing import Entry
 from mssync.training.data.samples import Sample
+from mssync.training.export import export_model
 from mssync.training.paper import PaperTrainer, factor, keypoints_of, rigidity
 from mssync.training.recipe import load_config
 from mssync.training.run_paper import load_paper_run, train_paper
@@ -228,3 +229,5 @@ def test_the_command_trains_in_any_space_with_the_levels_it_is_told(tmp_path: Pa
     assert found[0] != found[1]
     with pytest.raises(InputError, match="no training run"):
         load_paper_run(tmp_path)
+    with pytest.raises(InputError, match="run of `mssync train paper`"):
+        export_model(tmp_path / "run1", tmp_path / "model")

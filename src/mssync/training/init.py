@@ -114,6 +114,8 @@ def load_run(run: Path) -> Start:
     if found is None:
         raise InputError(f"{run} holds no training run; name the folder given to `mssync train generator -o`.")
     state = found[1]
+    if state.get("kind") == "paper":
+        raise InputError(f"{run} is a run of `mssync train paper`, for comparisons only; name another.")
     if not (run / "data.json").exists():
         raise InputError(f"The run in {run} was stopped before its end; run the same `mssync train generator` again.")
     data, space = load_json(run / "data.json"), load_space(run / "space.npz")
