@@ -100,7 +100,7 @@ def test_wrong_manifest(copy: Path, change: dict[str, object], words: str) -> No
         ("scales", [1.0] * 42, "'scales'"),
         ("scales", ["x"] * 43, r"'scales\[0\]'"),
         ("shape", {"motion": 43}, "'shape.bands' is missing"),
-        ("shape", {**SIZES, "lookahead": 4}, "context must be at least 55 frames"),
+        ("shape", {**SIZES, "lookahead": 8}, "context must be at least 51 frames"),
         ("shape", {**SIZES, "block": 12}, "multiples of 8"),
         ("head_gain", [1.0] * 5, "'head_gain'"),
         ("blinks", {"log_mean": 1e9, "log_std": 1.0, "course": []}, "'blinks.log_mean'"),

@@ -58,7 +58,9 @@ def test_columns_that_are_no_groups(columns: tuple[Column, ...], why: str) -> No
 
 def test_a_mark_is_the_definition_not_the_file(space: MeshSpace, other: MeshSpace, tmp_path: Path) -> None:
     assert len(space.mark) == 64 and space.mark != other.mark
-    space.save(tmp_path / "space.npz")
+    space.save(tmp_path / "packed.npz")
+    with np.load(tmp_path / "packed.npz") as arrays:
+        np.savez(tmp_path / "space.npz", **arrays)
     again = load_space(tmp_path / "space.npz")
     assert again.mark == space.mark and again.file_sha256 != space.file_sha256
     small = replace(space, basis=space.basis[:30])

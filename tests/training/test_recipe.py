@@ -120,7 +120,7 @@ def test_closure_steps_follow_the_run(tmp_path: Path) -> None:
 
 def test_shipped_recipes_go_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert {"default", "judge", "judge-axes", "judge-content", "own", "syncer"} <= set(shipped_recipes())
-    assert load_config("default", GeneratorConfig).release == "0.2"
+    assert load_config("default", GeneratorConfig).release == "0.3"
     assert load_config("judge", SyncerConfig).features == "mel"
     assert load_config("syncer", SyncerConfig).features == "bands"
     assert (
@@ -132,7 +132,7 @@ def test_shipped_recipes_go_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "default").mkdir()
     (tmp_path / "default.yaml").write_text("steps: 10\n")
     monkeypatch.chdir(tmp_path)
-    assert load_config("default", GeneratorConfig).steps == 1200
+    assert load_config("default", GeneratorConfig).steps == 600
     assert load_config("default.yaml", GeneratorConfig).steps == 10
 
 

@@ -150,8 +150,8 @@ def load_syncer(folder: Path, space: MotionSpace, view: View, level: int) -> tup
     path = folder / f"{name}.onnx"
     if not path.exists():
         raise InputError(
-            f"{folder} holds no trained syncer {name}; name a folder made by `mssync train syncer`, or give no "
-            "--syncers to learn from the shipped ones."
+            f"{folder} holds no trained syncer {name}; give --syncers a folder of `mssync train syncer` with "
+            f"a recipe that names the view {view} (`syncer` does), or leave it out of the recipe's `synchrony`."
         )
     pyramid = SyncerPyramid.load(folder)
     pyramid.check_space(space)
