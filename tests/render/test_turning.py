@@ -11,6 +11,7 @@ from render_samples import face, move, photo
 
 from mssync.errors import AssetError, InputError
 from mssync.face import shape as fs
+from mssync.face.topology import OUTER_EYE_CORNERS
 from mssync.face.tracking import FaceTracker, Track
 from mssync.render import turning
 from mssync.render.relief import LEAST, MOST, with_relief
@@ -40,6 +41,17 @@ def test_a_turn_is_read_back_as_large_as_it_was_asked(name: str) -> None:
             ends.append(float(fs.rotation_vector(pose.rotation @ upright.rotation.T)[axis]))
         gain = (ends[1] - ends[0]) / np.radians(24.0)
         assert 0.93 < gain < 1.07, f"axis {axis}"
+
+
+@pytest.mark.parametrize("name", ["hopper", "astronaut"])
+def test_closed_lips_stay_closed_when_the_chin_rises(name: str) -> None:
+    subject, renderer, tracker = face(name), WarpRenderer(), FaceTracker(threads=1)
+    scene = renderer.prepare(photo(name), subject)
+    gaps = []
+    for angle in (-9.0, 0.0, 9.0):
+        found = tracker.track([(0.0, renderer.render(scene, move(subject, turn=(angle, 0, 0), gap=0.0)))]).points[0]
+        gaps.append(float(fs.lip_gap(found)) / float(np.linalg.norm(np.subtract(*found[list(OUTER_EYE_CORNERS)]))))
+    assert max(gaps) - min(gaps) < 0.02
 
 
 class Blind(FaceTracker):

@@ -17,10 +17,21 @@ import numpy as np
 
 from mssync.arrays import Array, Wanted, read_arrays
 from mssync.errors import AssetError
+from mssync.face import topology as topo
 from mssync.face.shape import rotation_vector
 from mssync.face.topology import OUTER_EYE_CORNERS, POINTS
 
 _FARTHEST = 0.4  # radians; real heads were measured up to some 20 degrees
+# Upper points of the lips and the lower ones opposite, from the opening outwards.
+_LIPS = tuple(
+    (upper, lower)
+    for ring in (
+        (topo.LIPS_INNER_UPPER, topo.LIPS_INNER_LOWER),
+        (topo.LIPS_MIDDLE_UPPER, topo.LIPS_MIDDLE_LOWER),
+        (topo.LIPS_OUTER_UPPER, topo.LIPS_OUTER_LOWER),
+    )
+    for upper, lower in zip(*ring, strict=True)
+)
 _ARRAYS = {"beyond": Wanted("f", 3, 4 * 2 * POINTS * 2)}
 
 
@@ -71,6 +82,10 @@ def _beyond() -> Array:
         beyond = read_arrays(path, _ARRAYS)["beyond"].astype(np.float32)
         if beyond.shape != (2, POINTS, 2) or not np.abs(beyond).max() < 1.0:
             raise ValueError("it holds other numbers than those of turning heads")
+        # The tracker takes a raised chin for a wider mouth. Lips that touch must not part for that: opposite points go
+        # together.
+        for pair in _LIPS:
+            beyond[:, pair] = beyond[:, pair].mean(1, keepdims=True)
     except (OSError, ValueError) as error:
         raise AssetError(f"The file {path} is missing or damaged ({error}); install mssync again.") from error
     return beyond
