@@ -172,6 +172,7 @@ class MotionGenerator:
         rng.bit_generator.state = state.rng.bit_generator.state
         white = rng.standard_normal((levels.shape[1], self._shape["noise"])).astype(np.float32)
         noise, noise_state = smooth(white, state.noise)
+        amount = amounts(noise)
         hearing = state.hearing
         if self.drive is not None:
             first = STEPS_PER_FRAME * (self.timing.context + self.drive.lead)
@@ -188,7 +189,7 @@ class MotionGenerator:
             now = {"pose": pose, "velocity": velocity, "keys": out[2], "values": out[3], "mask": mask}
             rows[t] = out[0][0]
         if self._articulation is not None:
-            rows[:, self._mouth] = self._articulated(self._articulation, rows[:, self._mouth], sound, amounts(noise))
+            rows[:, self._mouth] = self._articulated(self._articulation, rows[:, self._mouth], sound, amount)
         same = {"style": state.style, "directions": state.directions}
         return GeneratorState(**now, **same, noise=noise_state, hearing=hearing, rng=rng), rows * self._scales
 

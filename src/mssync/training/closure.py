@@ -27,7 +27,8 @@ from mssync.training.syncer import NAT
 FILE: Final = "closure.safetensors"
 CLOSED: Final = 0.02  # inter-ocular distances
 SOFT: Final = 0.006
-SAID: Final = 0.4  # probability that is /p b m/ in any case
+EASED: Final = 1.4  # lips are eased into a closure: so many times more frames are called so than touch
+SAID: Final = 0.35  # probability that is /p b m/ in any case
 TALK: Final = 0.35  # speech probability, as the mouth's gate has it
 BATCH: Final = 256
 REPORT_EVERY: Final = 50
@@ -136,7 +137,7 @@ def fit_thresholds(heard: Sequence[Array], real: Sequence[Array], spoken: NDArra
 
     /p b m/ first: so that as many frames are called so as there are where the text is known, and at :data:`SAID` at the
     latest: lips that stay open on /p b m/ are seen, lips that touch elsewhere hardly. Touching lips then: so that on
-    the whole lips are brought together as often as people's touch.
+    the whole lips touch as often as people's.
 
     Args:
         heard: probabilities ``(n, 2)`` in speech, one array per role.
@@ -149,7 +150,7 @@ def fit_thresholds(heard: Sequence[Array], real: Sequence[Array], spoken: NDArra
     if (spoken == 1).any():
         said = float(np.clip(np.quantile(every[known, 1], 1.0 - (spoken[known] == 1).mean()), 0.05, SAID))
     said = min(said, 0.999)
-    want = float(np.mean([(g < CLOSED).mean() for g in real]))
+    want = EASED * float(np.mean([(g < CLOSED).mean() for g in real]))
     grid = np.linspace(0.05, 0.95, 91)
     shut = [np.mean([brought_together(p, (c, said)).mean() for p in heard]) for c in grid]
     return [float(grid[int(np.argmin(np.abs(np.asarray(shut) - want)))]), said]

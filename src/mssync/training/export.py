@@ -222,6 +222,7 @@ def compare(
     _, rows = runtime.block(start, sound)
     white = runtime.start(seed).rng.standard_normal((net.shape.block, net.shape.noise)).astype(np.float32)
     noise, _ = smooth(white, start.noise)
+    amount = amounts(noise)
     if runtime.drive is not None:
         first = STEPS_PER_FRAME * (net.shape.context + runtime.drive.lead)
         ahead = sound[first - STEPS_PER_FRAME : first + STEPS_PER_FRAME * net.shape.block]
@@ -236,7 +237,7 @@ def compare(
             first = net.shape.context - HEARD + int(manifest["articulation"]["lookahead"])
             steps = slice(STEPS_PER_FRAME * first, STEPS_PER_FRAME * (first + HEARD + net.shape.block))
             heard = torch.as_tensor(sound[steps])[None]
-            real[..., mouth] = articulation(heard, real[..., mouth], torch.as_tensor(amounts(noise))[None])
+            real[..., mouth] = articulation(heard, real[..., mouth], torch.as_tensor(amount)[None])
     scaled = rows / np.asarray(manifest["scales"], np.float32)
     return float(np.abs(scaled - real[0].numpy()).max())
 
