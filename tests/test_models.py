@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from mssync.errors import AssetError, InputError
-from mssync.manifest import BANDS, COURSE, FILES, HEAD_COLUMNS, HEARD
+from mssync.manifest import BANDS, COURSE, DRIVE_FEATURES, FILES, HEAD_COLUMNS
 from mssync.manifest import HEARD_FRAMES as manifests_heard_frames
 from mssync.models import load_model, shipped_models, write_manifest
 from mssync.motion.articulation import HEARD_FRAMES
@@ -161,7 +161,7 @@ def test_a_run_without_a_score_makes_a_model_that_loads(copy: Path) -> None:
 
 
 def test_bounds_of_the_manifest_are_those_of_the_rooms() -> None:
-    assert (speech_bands, len(HEAD), FEATURES) == (BANDS, HEAD_COLUMNS, HEARD)
+    assert (speech_bands, len(HEAD), FEATURES) == (BANDS, HEAD_COLUMNS, DRIVE_FEATURES)
     assert COURSE == COURSE_BEFORE + 1 + COURSE_AFTER
     assert manifests_heard_frames == HEARD_FRAMES
 

@@ -16,7 +16,7 @@ FILES: Final = ("sound.onnx", "step.onnx", CLOSURE, ARTICULATION, "space.npz")
 """All that a model may consist of; a model whose motion goes through no stage ``closures`` has no net for it, and one
 without the entry ``articulation`` has none for the mouth."""
 # Held equal to the rooms that own them by tests/test_models.py: manifests are read before those rooms are loaded.
-BANDS, HEAD_COLUMNS, COURSE, HEARD, HEARD_FRAMES = 26, 6, 13, 9, 25
+BANDS, HEAD_COLUMNS, COURSE, DRIVE_FEATURES, HEARD_FRAMES = 26, 6, 13, 9, 25
 STAGES: Final = {
     "head_gain": "head_gain", "head_smoothing": "", "recentring": "", "easing": "", "gaze": "",
     "gap_curve": "gap_curve", "closures": "closure", "silence": "", "blinks": "blinks", "knobs": "",
@@ -32,8 +32,8 @@ _Size = Annotated[int, Bounds(1, 4096)]
 _Name = Annotated[str, Bounds(1, 80)]
 _Number = Annotated[float, Bounds(-1000.0, 1000.0)]
 _Share = Annotated[float, Bounds(0.0, 1.0)]
-_Row = Annotated[tuple[_Number, ...], Bounds(HEARD, HEARD)]
-_Matrix = Annotated[tuple[_Row, ...], Bounds(HEARD, HEARD)]
+_Row = Annotated[tuple[_Number, ...], Bounds(DRIVE_FEATURES, DRIVE_FEATURES)]
+_Matrix = Annotated[tuple[_Row, ...], Bounds(DRIVE_FEATURES, DRIVE_FEATURES)]
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Gaps:
 class Drive:
     """See :class:`mssync.motion.drive.Drive`."""
 
-    centre: Annotated[tuple[_Number, ...], Bounds(HEARD, HEARD)]
+    centre: Annotated[tuple[_Number, ...], Bounds(DRIVE_FEATURES, DRIVE_FEATURES)]
     matrices: Annotated[tuple[_Matrix, ...], Bounds(1, 4096)]
     lead: Annotated[int, Bounds(0, 256)]
 

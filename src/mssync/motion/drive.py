@@ -1,10 +1,9 @@
-"""Variation that hears: the course of the voice at many time scales, in directions that each take draws.
+"""Noise that follows the voice: its features at many time scales, each projected on a direction that the take draws.
 
-Two takes of one sentence differ, and yet both move *with* it. So what a take draws is not when the head moves but how
-it answers: one random direction per column. The voice's course is described by a few numbers per frame (cepstrum of
-the filterbank energies, and how fast they rise), split into bands from a blink to a sentence, brought to zero mean and
-unit variance; each column of variation is one band seen in the take's own direction. Noise that hears nothing
-(:mod:`mssync.motion.noise`) adds a small share, a larger one where the voice is silent: a listener lives as well.
+Two takes of one sentence differ, and yet both move *with* it: what a take draws is how the head answers, not when it
+moves. The voice is described by a few features per frame (cepstrum of the filterbank energies, and their onset),
+band-passed at time constants from a blink to a sentence, whitened; each noise column is one band along the take's
+direction. Independent noise (:mod:`mssync.motion.noise`) adds a small share, a larger one in silence.
 """
 
 from __future__ import annotations
@@ -22,18 +21,18 @@ from mssync.timing import STEPS_PER_FRAME
 
 CEPSTRA: Final = 8
 FEATURES: Final = CEPSTRA + 1
-WIDER: Final = 4.0  # a band ends where a low-pass of so many times its time constant still follows
+BANDWIDTH: Final = 4.0  # a band ends where a low-pass of so many times its time constant still follows
 LIMIT: Final = 2.5  # standard deviations: the first word after a long silence is no earthquake
-ALONE: Final = 0.08  # share of the variance that hears nothing while somebody speaks
-LISTENING: Final = 0.3  # and variance of a band in which nothing is heard
-FAINT: Final = 1 / 3  # of a band's usual power: less counts as silence, step by step
+INDEPENDENT: Final = 0.08  # share of the variance while somebody speaks
+INDEPENDENT_IN_SILENCE: Final = 0.3  # variance of a band in silence
+SILENT_POWER: Final = 1 / 3  # of a band's usual power: less counts as silence, step by step
 LEAD: Final = 6  # frames that heads are early: people begin to move before the stress that they move for
 
 _ORDER, _PLACE = np.arange(CEPSTRA)[:, None], np.arange(BANDS)[None]
 _COSINES: Final = np.asarray(np.cos(np.pi * _ORDER * (_PLACE + 0.5) / BANDS) * np.sqrt(2.0 / BANDS), np.float32).T
 
 
-def course(sound: Array) -> Array:
+def voice_features(sound: Array) -> Array:
     """What the voice does, frame by frame ``(N, 9)``: eight cepstral coefficients (loudness, tilt, vowel) and the rise.
 
     Args:
@@ -44,20 +43,20 @@ def course(sound: Array) -> Array:
     return np.asarray(steps.reshape(-1, STEPS_PER_FRAME, FEATURES).mean(1), np.float32)
 
 
-def bands(voice: Array, state: Array) -> tuple[Array, Array]:
+def band_pass(voice: Array, state: Array) -> tuple[Array, Array]:
     """Split the voice's course into bands.
 
     Each is the difference of two low-passes (two equal first-order ones in a row) whose time constants are
-    :func:`mssync.motion.noise.time_constants` and :data:`WIDER` times as long.
+    :func:`mssync.motion.noise.time_constants` and :data:`BANDWIDTH` times as long.
 
     Args:
-        voice: ``(N, 9)`` of :func:`course`.
+        voice: ``(N, 9)`` of :func:`voice_features`.
         state: ``(4, columns, 9)``.
     Returns:
         ``(N, columns, 9)`` and the next state; filtering in parts is filtering at once.
     """
     tau = time_constants(state.shape[1])
-    keep = np.exp(-1.0 / np.stack([tau, WIDER * tau])).astype(np.float32)[..., None]
+    keep = np.exp(-1.0 / np.stack([tau, BANDWIDTH * tau])).astype(np.float32)[..., None]
     take = np.float32(1.0) - keep
     first, second = state[:2], state[2:]
     out = np.empty((len(voice), *state.shape[1:]), np.float32)
@@ -70,12 +69,12 @@ def bands(voice: Array, state: Array) -> tuple[Array, Array]:
 
 @dataclass(frozen=True)
 class Drive:
-    """How the voice is heard, measured on people's voices.
+    """Filter from a voice to noise, measured on people's voices.
 
     Attributes:
-        centre: ``(9,)`` the voice's usual course.
+        centre: ``(9,)`` the mean of the features.
         matrices: ``(columns, 9, 9)`` that bring each band to unit covariance.
-        lead: frames that are heard ahead, at most the generator's look-ahead.
+        lead: frames that the voice is read ahead, at most the generator's look-ahead.
     """
 
     centre: Array
@@ -88,9 +87,9 @@ class Drive:
 
         The matrices are symmetric (ZCA), so that each direction keeps its meaning.
         """
-        centre = np.concatenate([course(s) for s in sounds if len(s) > 2 * STEPS_PER_FRAME]).mean(0)
+        centre = np.concatenate([voice_features(s) for s in sounds if len(s) > 2 * STEPS_PER_FRAME]).mean(0)
         plain = Drive(centre, np.broadcast_to(np.eye(FEATURES, dtype=np.float32), (columns, FEATURES, FEATURES)), lead)
-        rows = np.concatenate([plain.split(s) for s in sounds]).astype(np.float64)
+        rows = np.concatenate([plain.band_passed(s) for s in sounds]).astype(np.float64)
         matrices = []
         for band in np.moveaxis(rows, 1, 0):
             values, vectors = np.linalg.eigh(band.T @ band / len(band))
@@ -100,14 +99,14 @@ class Drive:
 
     @property
     def columns(self) -> int:
-        """Of variation."""
+        """Of noise."""
         return len(self.matrices)
 
     def start(self) -> Array:
-        """The filters' state ``(4, columns, 9)`` as if the voice had long been at its usual course."""
+        """The filters' state ``(4, columns, 9)`` as if the features had long been at their mean."""
         return np.broadcast_to(self.centre, (4, self.columns, FEATURES)).astype(np.float32)
 
-    def hear(self, sound: Array, state: Array) -> tuple[Array, Array]:
+    def filter(self, sound: Array, state: Array) -> tuple[Array, Array]:
         """The next frames.
 
         Args:
@@ -116,17 +115,17 @@ class Drive:
         Returns:
             ``(N, columns, 9)`` of unit covariance, softly limited, and the next state.
         """
-        band, state = bands(course(sound), state)
+        band, state = band_pass(voice_features(sound), state)
         z = np.einsum("tck,ckl->tcl", band, self.matrices)
         return np.asarray(LIMIT * np.tanh(z / LIMIT), np.float32), state
 
-    def whole(self, sound: Array) -> Array:
-        """What is heard ``(T, columns, 9)`` over a whole recording ``(4 T, 26)``, silence before and after it."""
-        return self.hear(self._ahead(sound), self.start())[0]
+    def recording(self, sound: Array) -> Array:
+        """The same ``(T, columns, 9)`` over a whole recording ``(4 T, 26)``, silence before and after it."""
+        return self.filter(self._ahead(sound), self.start())[0]
 
-    def split(self, sound: Array) -> Array:
+    def band_passed(self, sound: Array) -> Array:
         """The bands of a whole recording, as they are."""
-        return bands(course(self._ahead(sound)), self.start())[0]
+        return band_pass(voice_features(self._ahead(sound)), self.start())[0]
 
     def _ahead(self, sound: Array) -> Array:
         def silence(frames: int) -> Array:
@@ -160,14 +159,14 @@ def directions(normal: Array) -> Array:
     return np.asarray(normal / np.linalg.norm(normal, axis=-1, keepdims=True), np.float32)
 
 
-def seen_along(heard: Array, own: Array, noise: Array) -> Array:
-    """Variation ``(N, columns)``: what was heard, along a take's directions, and a little noise.
+def project(driven: Array, own: Array, noise: Array) -> Array:
+    """Variation ``(N, columns)``: what was driven, along a take's directions, and a little noise.
 
     Args:
-        heard: ``(N, columns, 9)``.
+        driven: ``(N, columns, 9)``.
         own: ``(columns, 9)`` of :func:`directions`.
         noise: ``(N, columns)`` of unit variance.
     """
-    silent = np.maximum(1.0 - np.square(heard).mean(-1) / FAINT, 0.0)
-    alone = np.sqrt(ALONE + (LISTENING - ALONE) * silent)
-    return np.asarray(np.sqrt(1.0 - ALONE) * (heard * own).sum(-1) + alone * noise, np.float32)
+    silent = np.maximum(1.0 - np.square(driven).mean(-1) / SILENT_POWER, 0.0)
+    independent = np.sqrt(INDEPENDENT + (INDEPENDENT_IN_SILENCE - INDEPENDENT) * silent)
+    return np.asarray(np.sqrt(1.0 - INDEPENDENT) * (driven * own).sum(-1) + independent * noise, np.float32)

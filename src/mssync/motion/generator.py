@@ -15,7 +15,7 @@ import numpy as np
 
 from mssync.arrays import Array
 from mssync.motion.articulation import HEARD_FRAMES, amounts
-from mssync.motion.drive import FEATURES, Drive, directions, seen_along
+from mssync.motion.drive import FEATURES, Drive, directions, project
 from mssync.motion.noise import BURN_IN, burned_in, smooth
 from mssync.sessions import PATIENCE, Network, open_session
 from mssync.speech.features import BANDS, FEATURE_RANGE
@@ -42,13 +42,13 @@ class GeneratorState:
     mask: Array
     style: Array
     noise: Array
-    hearing: Array
+    bands: Array
     directions: Array
     rng: np.random.Generator
 
     def arrays(self) -> dict[str, Array]:
         """The state without its random generator, by name."""
-        return {n: getattr(self, n) for n in (*NETWORK_STATE, "style", "noise", "hearing", "directions")}
+        return {n: getattr(self, n) for n in (*NETWORK_STATE, "style", "noise", "bands", "directions")}
 
 
 class MotionGenerator:
@@ -116,10 +116,10 @@ class MotionGenerator:
         rng = np.random.default_rng([seed, 0x5EED])
         drawn = rng.standard_normal(s["style"] - len(self._energy)).astype(np.float32)
         noise = burned_in(rng.standard_normal((BURN_IN, s["noise"])).astype(np.float32))
-        own = hearing = np.zeros(0, np.float32)
+        own = bands = np.zeros(0, np.float32)
         if self.drive is not None:
             own = directions(rng.standard_normal((s["noise"], FEATURES)).astype(np.float32))
-            hearing = self.drive.start()
+            bands = self.drive.start()
         state = GeneratorState(
             np.zeros((1, s["motion"]), np.float32),
             np.zeros((1, s["motion"]), np.float32),
@@ -128,7 +128,7 @@ class MotionGenerator:
             np.full((1, s["window"]), -1e4, np.float32),
             np.concatenate([self._energy, drawn])[None],
             noise,
-            hearing,
+            bands,
             own,
             rng,
         )
@@ -173,12 +173,12 @@ class MotionGenerator:
         white = rng.standard_normal((levels.shape[1], self._shape["noise"])).astype(np.float32)
         noise, noise_state = smooth(white, state.noise)
         amount = amounts(noise)
-        hearing = state.hearing
+        bands = state.bands
         if self.drive is not None:
             first = STEPS_PER_FRAME * (self.timing.context + self.drive.lead)
             ahead = sound[first - STEPS_PER_FRAME : first + STEPS_PER_FRAME * len(noise)]
-            heard, hearing = self.drive.hear(ahead, hearing)
-            noise = seen_along(heard, state.directions, noise)
+            driven, bands = self.drive.filter(ahead, bands)
+            noise = project(driven, state.directions, noise)
         now = {n: getattr(state, n) for n in NETWORK_STATE}
         rows = np.empty((levels.shape[1], self.columns), np.float32)
         for t in range(levels.shape[1]):
@@ -191,7 +191,7 @@ class MotionGenerator:
         if self._articulation is not None:
             rows[:, self._mouth] = self._articulated(self._articulation, rows[:, self._mouth], sound, amount)
         same = {"style": state.style, "directions": state.directions}
-        return GeneratorState(**now, **same, noise=noise_state, hearing=hearing, rng=rng), rows * self._scales
+        return GeneratorState(**now, **same, noise=noise_state, bands=bands, rng=rng), rows * self._scales
 
     def _articulated(self, net: Network, own: Array, sound: Array, amount: Array) -> Array:
         """The mouth ``(n, columns)``: what the block's sound asks for, varied by the generator's own; normalised."""

@@ -20,7 +20,7 @@ from mssync.files import make_folder, replacing, replacing_folder
 from mssync.manifest import ARTICULATION, CLOSURE, FILES, check_manifest
 from mssync.models import CARD, is_model_folder, load_model, write_manifest
 from mssync.motion.articulation import amounts
-from mssync.motion.drive import seen_along
+from mssync.motion.drive import project
 from mssync.motion.generator import NETWORK_STATE, MotionGenerator
 from mssync.motion.noise import smooth
 from mssync.motion.pyramid import View
@@ -226,7 +226,7 @@ def compare(
     if runtime.drive is not None:
         first = STEPS_PER_FRAME * (net.shape.context + runtime.drive.lead)
         ahead = sound[first - STEPS_PER_FRAME : first + STEPS_PER_FRAME * net.shape.block]
-        noise = seen_along(runtime.drive.hear(ahead, start.hearing)[0], start.directions, noise)
+        noise = project(runtime.drive.filter(ahead, start.bands)[0], start.directions, noise)
     with torch.no_grad():
         levels = net.sound(torch.as_tensor(sound)[None])
         extra = torch.as_tensor(np.concatenate([np.repeat(start.style, net.shape.block, 0), noise], 1))[None]

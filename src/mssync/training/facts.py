@@ -22,7 +22,7 @@ class Facts:
         scales: ``(D,)`` size of each column of motion, in the space's units.
         energy_mean, energy_std: ``(2,)`` over clips of :func:`mssync.training.data.samples.clip_energy`.
         style_default: ``(2,)`` energies in units of ``energy_std`` that the model is asked for where nobody chooses.
-        drive: how variation hears the voice; None for a net whose variation is noise that hears nothing.
+        drive: how noise follows the voice; None for a net whose noise is independent of it.
     """
 
     scales: Array
@@ -46,7 +46,7 @@ class Facts:
             ((np.median(usual, axis=0) - mean) / std).astype(np.float32),
         )
 
-    def hearing(self, samples: Sequence[Sample], columns: int, lookahead: int) -> Facts:
+    def with_drive(self, samples: Sequence[Sample], columns: int, lookahead: int) -> Facts:
         """The same with a drive of so many columns, measured on natural speakers where there are any."""
         sounds = {id(s.sound): s.sound for s in natural(samples, lambda s: s.entry)}
         return replace(self, drive=Drive.fit(list(sounds.values()), columns, min(LEAD, lookahead)))
@@ -73,5 +73,5 @@ class Facts:
         if not (found[0] > 0).all() or not (found[2] > 0).all():
             raise ValueError("scales that are not positive")
         drive = values.get("drive")
-        hears = None if drive is None else Drive.from_json(drive, noise)
-        return Facts(found[0], found[1], found[2], found[3], hears)
+        found_drive = None if drive is None else Drive.from_json(drive, noise)
+        return Facts(found[0], found[1], found[2], found[3], found_drive)

@@ -21,7 +21,7 @@ from torch import Tensor
 from mssync.errors import InputError
 from mssync.files import make_folder
 from mssync.motion.columns import width
-from mssync.motion.drive import FEATURES, directions, seen_along
+from mssync.motion.drive import FEATURES, directions, project
 from mssync.motion.noise import BURN_IN, burned_in, smooth
 from mssync.motion.space import MotionSpace
 from mssync.nets.discriminator import DiscriminatorShape, WindowDiscriminator, hinge_real_fake
@@ -97,7 +97,7 @@ class Trainer:
             if n.variation == "noise":
                 self.facts = replace(self.facts, drive=None)
             elif self.facts.drive is None and config.steps:
-                self.facts = self.facts.hearing(train, n.noise, n.lookahead)
+                self.facts = self.facts.with_drive(train, n.noise, n.lookahead)
         shape = GeneratorShape(
             motion=d, bands=BANDS, channels=n.channels, width=n.width, hidden=n.hidden,
             branch=n.branch, window=n.window, style=2 + n.style_noise, noise=n.noise, decay=n.decay,
@@ -152,9 +152,9 @@ class Trainer:
         levels = torch.cat([levels, levels])
         style = torch.randn(2 * b, 1, c.net.style_noise, generator=g).to(dev)
         fresh = smooth_noise(2 * b, n, c.net.noise, g)
-        if batch.heard is not None:
+        if batch.driven is not None:
             own = directions(torch.randn(2 * b, 1, c.net.noise, FEATURES, generator=g).numpy())
-            fresh = torch.from_numpy(seen_along(np.concatenate([batch.heard] * 2), own, fresh.numpy()))
+            fresh = torch.from_numpy(project(np.concatenate([batch.driven] * 2), own, fresh.numpy()))
         fresh = fresh.to(dev)
         extra = torch.cat([torch.cat([energy, energy])[:, None].expand(-1, n, -1), style.expand(-1, n, -1), fresh], 2)
         if float(torch.rand(1, generator=g)) < c.carry and self.carry is not None:

@@ -10,7 +10,7 @@ import torch
 
 from mssync.arrays import Array
 from mssync.motion.columns import width
-from mssync.motion.drive import FEATURES, directions, seen_along
+from mssync.motion.drive import FEATURES, directions, project
 from mssync.motion.noise import BURN_IN, burned_in, smooth
 from mssync.nets.generator import Generator
 from mssync.timing import STEPS_PER_FRAME
@@ -48,8 +48,8 @@ def generate(
         own = directions(torch.randn(takes, shape.noise, FEATURES, generator=draw).expand(b, -1, -1).numpy())
         first, last = context + facts.drive.lead - 1, context + facts.drive.lead + frames
         ahead = sound[:, STEPS_PER_FRAME * first : STEPS_PER_FRAME * last]
-        heard = [facts.drive.hear(s, facts.drive.start())[0] for s in ahead]
-        fresh = np.stack([seen_along(h, w, x) for h, w, x in zip(heard, own, fresh, strict=True)])
+        driven = [facts.drive.filter(s, facts.drive.start())[0] for s in ahead]
+        fresh = np.stack([project(h, w, x) for h, w, x in zip(driven, own, fresh, strict=True)])
     extra = torch.cat([fixed[:, None].expand(-1, frames, -1), torch.from_numpy(fresh)], 2).to(like.device)
     levels = net.sound(torch.as_tensor(sound, device=like.device))
     # As at run time: the photo's pose is held for one block before the net is let go.

@@ -25,7 +25,7 @@ class NetConfig(Recipe):
     noise: int = Field(8, ge=1, le=256)
     decay: int = Field(20, ge=0, lt=1000)
     masks: Literal["softmax", "sigmoid"] = "softmax"
-    # What takes differ by: how they answer the voice (:mod:`mssync.motion.drive`), or noise that hears nothing.
+    # What takes differ by: noise that follows the voice (:mod:`mssync.motion.drive`), or noise independent of it.
     variation: Literal["voice", "noise"] = "voice"
     context: int = Field(CONTEXT_FRAMES, ge=1, le=1024)
     lookahead: int = Field(LOOKAHEAD_FRAMES, ge=0, le=256)

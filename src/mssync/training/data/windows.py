@@ -26,7 +26,7 @@ class Window:
 
     Attributes:
         motion: ``(B, N, D)``; sound: ``(B, 4 (before + N + after), 26)``; speech: ``(B, N)``; energy: ``(B, 2)``.
-        heard: ``(B, N, columns, 9)`` the voice's course of :class:`mssync.motion.drive.Drive`; None without a drive.
+        driven: ``(B, N, columns, 9)`` voice of :meth:`mssync.motion.drive.Drive.filter`; None without a drive.
         roles: ``(B,)`` of their clips.
     """
 
@@ -34,7 +34,7 @@ class Window:
     sound: Array
     speech: Array
     energy: Array
-    heard: Array | None
+    driven: Array | None
     roles: list[str]
 
 
@@ -47,7 +47,7 @@ class Sampler:
         frames: N, length of a window, a multiple of 8.
         before, after: frames of sound context.
         seed: of the draw.
-        drive: how variation hears the voice; None: it does not.
+        drive: how noise follows the voice; None: it does not.
     Raises:
         InputError: no clip fills a window, or no role that is there has a weight.
     """
@@ -63,7 +63,7 @@ class Sampler:
         drive: Drive | None = None,
     ) -> None:
         self._drive = drive
-        self._heard: dict[int, Array] = {}  # by the identity of a clip's sound: mirror images share it
+        self._driven: dict[int, Array] = {}  # by the identity of a clip's sound: mirror images share it
         self._frames, self._before, self._after = frames, before, after
         self._rng = np.random.default_rng(seed)
         groups: dict[str, dict[str, list[Sample]]] = {}
@@ -86,14 +86,16 @@ class Sampler:
         while True:
             parts = [self._one() for _ in range(size)]
             motion, sound, speech, energy = (np.stack(p) for p in zip(*(p[0] for p in parts), strict=True))
-            heard = None if self._drive is None else np.stack([self._hear(self._drive, s, at) for _, s, at in parts])
-            yield Window(motion, sound, speech, energy, heard, [s.entry.role for _, s, _ in parts])
+            driven = (
+                None if self._drive is None else np.stack([self._drive_along(self._drive, s, at) for _, s, at in parts])
+            )
+            yield Window(motion, sound, speech, energy, driven, [s.entry.role for _, s, _ in parts])
 
-    def _hear(self, drive: Drive, s: Sample, start: int) -> Array:
-        if id(s.sound) not in self._heard:
-            self._heard[id(s.sound)] = drive.whole(s.sound)
-        heard = self._heard[id(s.sound)]
-        return heard[np.minimum(np.arange(start, start + self._frames), len(heard) - 1)]
+    def _drive_along(self, drive: Drive, s: Sample, start: int) -> Array:
+        if id(s.sound) not in self._driven:
+            self._driven[id(s.sound)] = drive.recording(s.sound)
+        driven = self._driven[id(s.sound)]
+        return driven[np.minimum(np.arange(start, start + self._frames), len(driven) - 1)]
 
     def _one(self) -> tuple[tuple[Array, Array, Array, Array], Sample, int]:
         rng, n = self._rng, self._frames
