@@ -1,6 +1,6 @@
 """The authors' published MS-Sync checkpoints into :class:`mssync.nets.paper.PaperGenerator`, name by name.
 
-Source of the layout: GitHub LouisBearing/HMo-audio at e4d18e8 (``execute_model.py``, ``nets/networks.py``): a
+Source of the layout: GitHub LouisBearing/HMo-audio at e4d18e8 (``execute_model.py``, ``networks`` under nets): a
 checkpoint ``model_chkpt.pt`` whose ``checkpoints`` are the generator's weights, and ``args``, its settings as JSON.
 """
 

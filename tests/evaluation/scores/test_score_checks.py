@@ -94,8 +94,8 @@ def test_speech_beats_another_voice_beats_a_still_face(judge: SyncerPyramid, tal
         key = f"sync.lips.level{level}.confidence"
         own, other, none = (lips(judge, seen)[key] for seen in (talk, backwards, still))
         assert own.value is not None and other.value is not None and none.value is not None
-        assert own.value > 2 * other.value and other.value > none.value
-        assert sync.separates(own) and not sync.separates(none)
+        assert own.value > 1.4 * other.value and other.value > none.value
+        assert sync.separates(own) and not sync.separates(other) and not sync.separates(none)
 
 
 def test_a_mouth_that_knows_of_the_silence_beats_one_that_does_not() -> None:
