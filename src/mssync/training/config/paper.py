@@ -1,6 +1,6 @@
 """The recipe of the published generator: every switch of MS-Sync's network, losses and optimisers as a field.
 
-The defaults are the authors' (GitHub LouisBearing/HMo-audio at e4d18e8: ``Config`` in ``nets/utils.py``).
+The defaults are the authors' (GitHub LouisBearing/HMo-audio at e4d18e8: ``Config`` in ``utils`` under nets).
 """
 
 from __future__ import annotations
