@@ -42,7 +42,7 @@ from mssync.motion.space import Motion, MotionSpace, Rest
 from mssync.motion.spaces import load_space
 from mssync.motion.stages import Setting, stages_of
 from mssync.motion.stream import MotionStream
-from mssync.render.renderers import Prepared, Renderer, renderer_of
+from mssync.render.renderers import Prepared, Renderer, renderer_of, with_mouth
 from mssync.texts import clean
 from mssync.timing import FPS
 
@@ -56,7 +56,7 @@ class Options(TypedDict, total=False):
 
     seed: int
     head: float
-    mouth: float
+    mouth: float | None
     blink: float
     smile: float
     body: float
@@ -129,7 +129,7 @@ class TalkingHead:
         *,
         seed: int = 0,
         head: float = 1.0,
-        mouth: float = 1.0,
+        mouth: float | None = None,
         blink: float = 1.0,
         smile: float = SMILE,
         body: float = 1.0,
@@ -148,7 +148,7 @@ class TalkingHead:
                 type, floats lie in [-1, 1]. At least 0.2 s.
             seed: another motion for the same speech; the same seed gives the same motion again.
             head: amount of head motion, 0 (still) to 3; 1 = as generated, or as recorded with ``head_from``.
-            mouth: how far the mouth opens, 0 to 3.
+            mouth: how far the mouth opens, 0 to 3; None: as generated, and not at all where the photo's is covered.
             blink: rate of blinking, 0 (never) to 10.
             smile: how much of the photo's own smile stays while it speaks, 0 to 1. Below 1 the mouth starts from its
                 neutral shape: a photo taken in the middle of an "oh" does not keep rounded lips.
@@ -164,7 +164,7 @@ class TalkingHead:
             InputError: an option, the photo, the speech or the motion cannot be used.
             AssetError: a model file is missing or damaged.
         """
-        options = MotionOptions(seed, head, mouth, blink)
+        options = MotionOptions(seed, head, 1.0 if mouth is None else mouth, blink)
         check_shares(smile=smile, body=body)
         recorded = None if head_from is None else self._recorded_head(head_from, head)
         voice = Speech.open(speech)
@@ -173,7 +173,8 @@ class TalkingHead:
         if recorded is not None:
             recorded[:, : len(HEAD_NAMES)] = _within_limits(recorded[:, : len(HEAD_NAMES)], rest, scene)
         rows = _spoken(self.stream(options), voice, self.space, recorded)
-        facts = {"seed": str(seed), "head": str(head), "mouth": str(mouth), "blink": str(blink)}
+        facts = {"seed": str(seed), "head": str(head), "mouth": str(options.mouth), "blink": str(blink)}
+        scene = with_mouth(scene, mouth is not None)
         return Animation(
             Canvas(scene, rest, self.space, self.renderer, background == "none", body, seed),
             Take(rows, voice.frames, self._header(facts), voice),
@@ -208,7 +209,7 @@ class TalkingHead:
         moves = self._checked(motion)
         voice = None if speech is None else Speech.open(speech)
         scene, found = self._scene(photo, size, face, background, drawing)
-        rest = self.space.prepare(found, smile)
+        scene, rest = with_mouth(scene, forced=False), self.space.prepare(found, smile)
         head = self.space.groups.head
         if "seed" not in moves.meta and width(head):  # recorded; what a seed was drawn for stays where a photo shows it
             values = moves.values.copy()

@@ -117,8 +117,9 @@ def check(work: Work) -> None:
         raise InputError(f"--takes must lie between 1 and {MAX_TAKES}, not {work.takes}.")
     options = work.options
     seed = options.get("seed", 0)
+    mouth = options.get("mouth")
     for one in (seed, seed + work.takes - 1):
-        MotionOptions(one, options.get("head", 1.0), options.get("mouth", 1.0), options.get("blink", 1.0))
+        MotionOptions(one, options.get("head", 1.0), 1.0 if mouth is None else mouth, options.get("blink", 1.0))
     check_shares(smile=options.get("smile", SMILE), body=options.get("body", 1.0))
     check_size(options.get("size"))
     check_face_number(options.get("face", 1))

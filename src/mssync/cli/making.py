@@ -61,7 +61,9 @@ def animate(
     ] = 1,
     head: Annotated[float, typer.Option("--head", metavar="X", help="Amount of head motion, 0 to 3.")] = 1.0,
     still: Annotated[bool, typer.Option("--still", help="The same as --head 0: only the face moves.")] = False,
-    mouth: Annotated[float, typer.Option("--mouth", metavar="X", help="How far the mouth opens, 0 to 3.")] = 1.0,
+    mouth: Annotated[
+        float | None, typer.Option("--mouth", metavar="X", help="How far the mouth opens, 0 to 3; covered ones too.")
+    ] = None,
     blink: Annotated[float, typer.Option("--blink", metavar="X", help="Rate of blinking, 0 to 10.")] = 1.0,
     smile: SmileOption = 0.5,
     body: BodyOption = 1.0,

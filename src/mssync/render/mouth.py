@@ -14,6 +14,7 @@ import numpy as np
 
 from mssync.arrays import Array, Mask, Rgb
 from mssync.face import topology as topo
+from mssync.render.cover import mouth_covered
 from mssync.render.outline import Box, box_around, line_mask, opening_mask, paint, smooth_side
 from mssync.render.plate import fill_smoothly
 from mssync.render.teeth import (
@@ -53,6 +54,7 @@ class Mouth:
         tones: colours of drawn parts.
         bite: the form of drawn teeth.
         blur: how soft drawn parts have to be to match the photo, pixels.
+        covered: whether a mask, a microphone or the like hides the mouth: it stays as it is then.
     """
 
     source: Array
@@ -65,6 +67,7 @@ class Mouth:
     tones: Tones
     bite: Bite
     blur: float
+    covered: bool = False
 
     @property
     def shows(self) -> bool:
@@ -80,6 +83,8 @@ class Mouth:
             rigid: ``(3, 4)`` similarity of the head.
             lip_gap: pixels; at 0 nothing is painted.
         """
+        if self.covered:
+            return
         scale = float(np.cbrt(max(np.linalg.det(rigid[:, :3]), 1e-6)))
         unit = self.unit * scale
         upper, lower = smooth_side(points[_UPPER, :2]), smooth_side(points[_LOWER, :2])
@@ -97,6 +102,15 @@ class Mouth:
             mask = mask * ramp(lip_gap - self.gap * scale, 0.0, 0.03 * unit)
         frame_of = _Frame.of(self.source, rigid, self.unit)
         paint(frame, box, self._inside(frame_of, box, points, lip_gap / unit), mask)
+
+    def held(self, points: Array, rigid: Array) -> Array:
+        """Points ``(478, 3)`` whose lower face keeps the photo's expression: what covers it moves with the head."""
+        still = np.asarray(self.source @ rigid[:, :3].T + rigid[:, 3], np.float32)
+        top, low = self.source[6, :2], self.source[2, :2]
+        down = (low - top) / max(float((low - top) @ (low - top)), 1e-6)
+        share = ramp((self.source[:, :2] - top) @ down, 0.3, 1.0)[:, None]
+        share[list(topo.LEFT_EYE + topo.RIGHT_EYE + topo.LEFT_IRIS + topo.RIGHT_IRIS)] = 0.0
+        return np.asarray(points + (still - points) * share, np.float32)
 
     def as_bright_as(self, patch: Rgb, inside: Mask) -> Tones:
         """The tones of tongue and throat by which the drawn inside is about as bright as the photo's own."""
@@ -227,6 +241,8 @@ def prepare_mouth(rgb: Rgb, points: Array) -> Mouth:
     box = box_around(np.concatenate(curves), 0.35 * unit + 2, size)
     patch = rgb[box[1] : box[3], box[0] : box[2]]
     mouth = Mouth(points, size, unit, gap, None, box, None, tones(rgb, points), Bite.of(patch), 0.006 * unit)
+    if mouth_covered(rgb, points):
+        return replace(mouth, covered=True)
     inside = opening_mask(*curves, box, 0.0) > 0.5
     # Lips that hardly part show too little of what lies behind them.
     if gap < _SEEN * unit or gap < 2.5 or int(inside.sum()) < 12:

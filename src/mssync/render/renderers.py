@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from mssync.arrays import Rgb
@@ -75,3 +77,22 @@ def renderer_of(name: str) -> Renderer:
     if name not in RENDERERS:
         raise InputError(f"There is no renderer {clean(name, 40)!r}; use one of {', '.join(RENDERERS)}.")
     return RENDERERS[name]()
+
+
+def with_mouth(scene: Prepared, forced: bool) -> Prepared:
+    """The photo as it shall be drawn where something covers its mouth: a note says that the mouth is left alone.
+
+    Args:
+        scene: a photo made ready.
+        forced: the mouth is moved all the same, without a word.
+    """
+    if not isinstance(scene, Scene) or not scene.mouth.covered:
+        return scene
+    if forced:
+        return replace(scene, mouth=replace(scene.mouth, covered=False))
+    warnings.warn(
+        "Something seems to cover the mouth in the photo, so head, eyes and brows move and no mouth is drawn; "
+        "--mouth 1 draws it all the same.",
+        stacklevel=3,
+    )
+    return scene

@@ -151,6 +151,8 @@ class WarpRenderer:
     def _person(self, scene: Scene, controls: Controls) -> tuple[Rgb, Rgb]:
         """Colours ``(h, w, 3)``, premultiplied, and matte ``(h, w)`` of the moved person in the region."""
         points, rigid = _to_region(controls, scene.box)
+        if scene.mouth.covered:
+            points = scene.mouth.held(points, rigid)
         points[:, :2] += scene.turning.offsets(rigid, points[list(OUTER_EYE_CORNERS), :2])
         points[:, :2] -= np.outer(too_deep(scene.mesh.source), rigid[:2, 2])
         rigid = _deeper(points, rigid, scene)
