@@ -1,4 +1,4 @@
-"""Mouths that something covers: no mouth is drawn, the cover moves with the head, and bare faces are never taken for it."""
+"""Mouths that something covers: no mouth is drawn, the cover moves along, and bare faces are never taken for it."""
 
 from __future__ import annotations
 

@@ -34,15 +34,19 @@ def mouth_covered(rgb: Rgb, points: Array) -> bool:
     size = max(1, round(0.03 * unit))
     low = np.clip(np.floor(points[:, :2].min(0)).astype(int), 0, np.array(rgb.shape[1::-1]) - 2)
     high = np.clip(np.ceil(points[:, :2].max(0)).astype(int) + 1, low + 1, rgb.shape[1::-1])
-    lab = cv2.cvtColor(rgb[low[1] : high[1], low[0] : high[0]].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    part = rgb[low[1] : high[1], low[0] : high[0]].astype(np.float32) / 255
+    lab = np.asarray(cv2.cvtColor(part, cv2.COLOR_RGB2LAB), np.float32)
     places = np.round(points[list(_SKIN), :2] - low).astype(int)
     skin = np.median(
         [lab[max(0, y - size) : y + size + 1, max(0, x - size) : x + size + 1].reshape(-1, 3).mean(0)
          for x, y in np.clip(places, 0, np.array(lab.shape[1::-1]) - 1)], axis=0,
-    )  # fmt: skip
+    ).astype(np.float32)  # fmt: skip
     if float(np.hypot(skin[1], skin[2])) < _GREYISH:
         return False
-    like = {name: _like_lips(lab, points[list(ring), :2] - low, skin) for name, ring in _RINGS.items()}
+    like = {
+        name: _like_lips(lab, np.asarray(points[list(ring), :2] - low, np.float32), skin)
+        for name, ring in _RINGS.items()
+    }
     # A microphone may stand before the lower lip and the chin alone; a black beard leaves the lower lip free.
     return like["lips"] < _FEWEST or (like["lower lip"] < _FEWEST_BELOW and like["below"] < _FEWEST_BELOW)
 
