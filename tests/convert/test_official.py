@@ -8,6 +8,7 @@ import json
 import os
 import pickle
 import pickletools
+import signal
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -130,8 +131,13 @@ def test_a_checkpoint_becomes_a_folder(files: tuple[Path, Path], tiny: dict[str,
 def test_the_command_line(files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.argv", ["mssync", "convert", "mssync", *map(str, files), "-o", str(tmp_path / "model")])
+        # The command line puts its own answers to signals in place; a process of tests keeps those that it had.
+        numbers = [getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, n)]
+        before = {number: signal.getsignal(number) for number in numbers}
         with pytest.raises(SystemExit) as end:
             cli.main()
+        for number, handler in before.items():
+            signal.signal(number, handler)
     assert not end.value.code and "60 columns of motion" in capsys.readouterr().out
 
 
