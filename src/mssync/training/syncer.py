@@ -30,7 +30,7 @@ from mssync.training.config import SyncerConfig
 from mssync.training.data.augment import SoundAugment
 from mssync.training.data.levels import Level, windows_of
 from mssync.training.data.listing import role_weights
-from mssync.training.matched import MatchedWindows
+from mssync.training.data.matched import MatchedWindows
 from mssync.training.resume import FREE, check_data, check_recipe
 
 Report = Callable[[int, dict[str, float]], None]

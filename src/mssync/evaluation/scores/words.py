@@ -1,8 +1,8 @@
 """Does the mouth find its own words among others that are as loud? What timing alone cannot win.
 
 The judge of content was trained to tell apart moments that sound equally loud and open the mouth equally far
-(:mod:`mssync.training.matched`). Here every spoken window's own sound stands against those of ten other moments of the
-same clip that are most equal in loudness, and the share it beats is the score: 0.5 by chance.
+(:mod:`mssync.training.data.matched`). Here every spoken window's own sound stands against those of ten other moments of
+the same clip that are most equal in loudness, and the share it beats is the score: 0.5 by chance.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class SyncerConfig(Recipe):
     motion_noise: float = Field(0.1, ge=0, le=100)
     """Noise on the motion, in standard deviations of each column."""
     matched: float = Field(0.0, ge=0, le=1)
-    """Share of clips in a batch whose windows are equally loud and open (:mod:`mssync.training.matched`)."""
+    """Share of clips in a batch whose windows are equally loud and open (:mod:`mssync.training.data.matched`)."""
     roles: Roles = {}
     """How often each role is drawn; roles that are not named are not trained on; none named: all alike."""
     roles_of: dict[View, Roles] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mssync.motion.rivals import APART, loudness_course
-from mssync.training.matched import ALONE, MatchedWindows
+from mssync.training.data.matched import ALONE, MatchedWindows
 
 RNG = np.random.default_rng(1)
 LENGTHS = (60, 60, 60, 60, 400)
