@@ -16,7 +16,7 @@ __all__ = ["TalkingHead", "__version__", "animate"]
 
 
 def __getattr__(name: str) -> Any:
-    # The corridor's libraries take a second to import: only who animates pays for them.
+    # The pipeline's libraries take a second to import: only who animates pays for them.
     if name in ("TalkingHead", "animate"):
         from mssync import pipeline
 
