@@ -14,7 +14,7 @@ from mssync.motion.space import Motion
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 pytest.importorskip("dev_set", reason="the benchmarks are not here, or no PyTorch")
-from dev_set import Person
+from dev_set import Person, list_with_roles
 from judged import Case, agreement
 from life import blinking, moves
 
@@ -89,3 +89,16 @@ def test_a_made_head_that_hears_is_on_and_a_late_or_deaf_one_is_not() -> None:
     row = agreement(Twin(), cases, "twins")["head-0"]
     assert row["on real"] == 1.0 and row["on made"] == 0.0 and row["ratio"] < 0.7
     assert row["auc"] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("head", "lines", "roles"),
+    [
+        ("path,split,family,speaker,role", ["a,dev,x,s,natural", "b,dev,x,t,read"], ["natural", "read"]),
+        ("path,split,family,speaker", ["a,dev,presenter,s", "b,dev,grid,t"], ["natural", "read"]),
+        ("path,split,family,speaker", ["a,dev,ours,s", "b,dev,theirs,t"], ["natural", "natural"]),
+    ],
+)
+def test_lists_say_who_moves_as_people_do(tmp_path: Path, head: str, lines: list[str], roles: list[str]) -> None:
+    (tmp_path / "clips.csv").write_text("\n".join([head, *lines]) + "\n", "utf-8")
+    assert [e.role for e in list_with_roles(tmp_path / "clips.csv")] == roles
